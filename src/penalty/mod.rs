@@ -1,0 +1,186 @@
+//! Ω, one file per penalty, each a thin layer over [`crate::prox`].
+//!
+//! A **separable** penalty is a [`BlockPenalty`]: a sum over blocks, where block `b` sees its coefficients (all columns of
+//! the block × all responses, feature-major) as one flat slice. That makes it a [`Penalty`], too. A penalty that is not a
+//! sum over blocks implements [`Penalty`] directly and works with [`Fista`](crate::solver::Fista).
+//!
+//! λ belongs to the problem and is passed in; for a norm every method below is `λΩ`. Penalties that are not homogeneous
+//! in λ (MCP, SCAD) have all they need.
+
+use crate::partition::Partition;
+
+mod elastic_net;
+mod group;
+mod l1;
+mod latent_overlap;
+mod sparse_group;
+
+pub use elastic_net::ElasticNetPenalty;
+pub use group::GroupL2;
+pub use l1::L1;
+pub use latent_overlap::LatentOverlap;
+pub use sparse_group::SparseGroup;
+
+/// Relative slack when a dual point that was scaled to the boundary is tested for feasibility.
+pub(crate) const FEASIBLE: f64 = 1e-12;
+
+/// The step of a proximal operator: one for all coefficients, or one for each block of a [`BlockPenalty`].
+#[derive(Debug, Clone, Copy)]
+pub enum Step<'a> {
+    /// The same step everywhere.
+    Uniform(f64),
+    /// `steps[b]` for block b; only for penalties with [`Penalty::blocks`].
+    PerBlock(&'a [f64]),
+}
+
+/// λΩ as a whole: what proximal-gradient solvers and certificates need.
+///
+/// All slices have length p·q. `g` is a gradient of the smooth part; `z = −g` is the dual candidate.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a penalty",
+    note = "implement `BlockPenalty` (partition, value_block, prox_block, critical_lambda_block) for a sum over blocks, or `Penalty` directly"
+)]
+pub trait Penalty: Sync {
+    /// Number of columns p that the penalty is made for.
+    fn ncols(&self) -> usize;
+    /// `λΩ(w)`.
+    fn value(&self, lambda: f64, w: &[f64]) -> f64;
+    /// `v ← argmin_x ½‖x − v‖² + step·λΩ(x)` (norms weighted by 1/step where steps differ between blocks).
+    fn prox(&self, lambda: f64, step: Step<'_>, v: &mut [f64]);
+    /// `min{λ ≥ 0 : −g ∈ λ∂Ω(0)}`: the dual norm of g if Ω is a norm; ∞ if no λ will do.
+    fn critical_lambda(&self, g: &[f64]) -> f64;
+    /// `(λΩ)*(z) + λΩ(w) − ⟨z, w⟩ ≥ 0`, the Fenchel–Young gap of the penalty at `z = −scale·g`; ∞ if z is infeasible.
+    ///
+    /// Summed block by block where possible: each term is non-negative, so nothing cancels.
+    fn fenchel_young(&self, lambda: f64, w: &[f64], g: &[f64], scale: f64) -> f64;
+    /// The largest `s ≤ 1` for which `−s·g` is dual feasible.
+    fn dual_scale(&self, lambda: f64, g: &[f64]) -> f64 {
+        let critical = self.critical_lambda(g);
+        if critical <= lambda { 1.0 } else { lambda / critical }
+    }
+    /// How far `w` is from stationarity: `max_b dist(−g_b, λ∂Ω_b(w_b))`.
+    fn kkt_violation(&self, lambda: f64, w: &[f64], g: &[f64]) -> f64;
+    /// The blocks over which Ω is a sum, if it is one.
+    fn blocks(&self) -> Option<&Partition> {
+        None
+    }
+    /// Columns whose coefficients are not penalised at this λ (weight 0).
+    fn free_columns(&self, _lambda: f64) -> Vec<usize> {
+        Vec::new()
+    }
+}
+
+/// λΩ as a sum over blocks of columns: what coordinate and block descent need.
+///
+/// Four methods define a penalty; the others have defaults that are right for every norm and can be overridden.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not separable over blocks, so `BlockDescent` cannot use it",
+    note = "use `Fista`, which works with every `Penalty`"
+)]
+pub trait BlockPenalty: Sync {
+    /// The blocks of columns.
+    fn partition(&self) -> &Partition;
+    /// `λΩ_b(w_b)`.
+    fn value_block(&self, b: usize, lambda: f64, w: &[f64]) -> f64;
+    /// `v ← argmin_x ½‖x − v‖² + step·λΩ_b(x)`.
+    fn prox_block(&self, b: usize, lambda: f64, step: f64, v: &mut [f64]);
+    /// `min{λ ≥ 0 : −g_b ∈ λ∂Ω_b(0)}`; ∞ if no λ will do.
+    fn critical_lambda_block(&self, b: usize, g: &[f64]) -> f64;
+
+    /// `(λΩ_b)*(z)`; the default is that of a norm: 0 inside the dual ball, ∞ outside.
+    fn conjugate_block(&self, b: usize, lambda: f64, z: &[f64]) -> f64 {
+        if self.critical_lambda_block(b, z) <= lambda * (1.0 + FEASIBLE) { 0.0 } else { f64::INFINITY }
+    }
+    /// `dist(−g_b, λ∂Ω_b(w_b))`; the default is `‖w − prox(w − g)‖`, which is zero at the same points.
+    fn kkt_block(&self, b: usize, lambda: f64, w: &[f64], g: &[f64]) -> f64 {
+        let mut v: Vec<f64> = w.iter().zip(g).map(|(w, g)| w - g).collect();
+        self.prox_block(b, lambda, 1.0, &mut v);
+        v.iter().zip(w).map(|(v, w)| (v - w) * (v - w)).sum::<f64>().sqrt()
+    }
+    /// A constant c with `|critical(g) − critical(h)| ≤ c‖g − h‖₂`: what gap-safe screening needs. `None` turns it off.
+    fn screening_constant(&self, _b: usize) -> Option<f64> {
+        None
+    }
+    /// Gradient and Hessian of λΩ_b at `w_b ≠ 0` along the coefficients that are not zero: `grad` gets ∂Ω on all of
+    /// them, `hess` (row-major, len(w)²) is *added to*. Return false (the default) if there is none, which turns the
+    /// second-order finish off.
+    fn curvature_block(&self, _b: usize, _lambda: f64, _w: &[f64], _grad: &mut [f64], _hess: &mut [f64]) -> bool {
+        false
+    }
+    /// Whether block b is not penalised at this λ: its part of a dual point is then projected to zero.
+    /// True by default at λ = 0; penalties with weights add the blocks of weight 0 and take out constrained ones.
+    fn is_free(&self, _b: usize, lambda: f64) -> bool {
+        lambda == 0.0
+    }
+}
+
+impl<P: BlockPenalty> Penalty for P {
+    fn ncols(&self) -> usize {
+        self.partition().ncols()
+    }
+
+    fn value(&self, lambda: f64, w: &[f64]) -> f64 {
+        each_block(self, w).map(|(b, r)| self.value_block(b, lambda, &w[r])).sum()
+    }
+
+    fn prox(&self, lambda: f64, step: Step<'_>, v: &mut [f64]) {
+        let q = v.len() / self.ncols().max(1);
+        for (b, cols) in self.partition().iter().enumerate() {
+            let t = match step {
+                Step::Uniform(t) => t,
+                Step::PerBlock(steps) => steps[b],
+            };
+            self.prox_block(b, lambda, t, &mut v[cols.start * q..cols.end * q]);
+        }
+    }
+
+    fn critical_lambda(&self, g: &[f64]) -> f64 {
+        each_block(self, g).map(|(b, r)| self.critical_lambda_block(b, &g[r])).fold(0.0, f64::max)
+    }
+
+    fn fenchel_young(&self, lambda: f64, w: &[f64], g: &[f64], scale: f64) -> f64 {
+        let mut z = Vec::new();
+        each_block(self, w)
+            .map(|(b, r)| {
+                let (w, g) = (&w[r.clone()], &g[r]);
+                if w.iter().all(|&w| w == 0.0) {
+                    z.clear();
+                    z.extend(g.iter().map(|g| -scale * g));
+                    self.conjugate_block(b, lambda, &z)
+                } else {
+                    z.clear();
+                    z.extend(g.iter().map(|g| -scale * g));
+                    let inner: f64 = z.iter().zip(w).map(|(z, w)| z * w).sum();
+                    // Each block's term is >= 0 in exact arithmetic; what rounding leaves below is not evidence.
+                    (self.value_block(b, lambda, w) - inner + self.conjugate_block(b, lambda, &z)).max(0.0)
+                }
+            })
+            .sum()
+    }
+
+    fn kkt_violation(&self, lambda: f64, w: &[f64], g: &[f64]) -> f64 {
+        each_block(self, w)
+            .map(|(b, r)| self.kkt_block(b, lambda, &w[r.clone()], &g[r]))
+            .fold(0.0, f64::max)
+    }
+
+    fn blocks(&self) -> Option<&Partition> {
+        Some(self.partition())
+    }
+
+    fn free_columns(&self, lambda: f64) -> Vec<usize> {
+        let partition = self.partition();
+        (0..partition.len())
+            .filter(|&b| self.is_free(b, lambda))
+            .flat_map(|b| partition.block(b))
+            .collect()
+    }
+}
+
+fn each_block<'a, P: BlockPenalty + ?Sized>(
+    penalty: &'a P,
+    w: &[f64],
+) -> impl Iterator<Item = (usize, std::ops::Range<usize>)> + 'a {
+    let q = w.len() / penalty.partition().ncols().max(1);
+    penalty.partition().iter().enumerate().map(move |(b, c)| (b, c.start * q..c.end * q))
+}
