@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::penalty::Penalty;
+use crate::smooth::Smooth;
+
 /// How close an answer is proven to be to the optimum. All figures are in units of the documented objective.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Certificate {
@@ -35,5 +38,131 @@ impl fmt::Display for Certificate {
             self.relative_gap(),
             self.kkt
         )
+    }
+}
+
+/// `minimise f(w) + λΩ(w)`.
+///
+/// ```
+/// use ndarray::array;
+/// use sparsereg::{design::Dense, loss::Squared, penalty::L1, problem::Problem, smooth::LinearPredictor};
+/// let x = array![[1.0, 0.0], [0.0, 2.0]];
+/// let f = LinearPredictor::new(Dense::new(x.view())?, Squared::new(vec![1.0, 2.0], 2));
+/// let penalty = L1::new(2);
+/// // max |Xᵀy|/n = max(1, 4)/2
+/// assert_eq!(Problem::new(&f, &penalty, 0.1).lambda_max(), 2.0);
+/// # Ok::<(), sparsereg::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Problem<'a, S, P> {
+    /// f.
+    pub smooth: &'a S,
+    /// Ω.
+    pub penalty: &'a P,
+    /// λ ≥ 0.
+    pub lambda: f64,
+}
+
+impl<S, P> Clone for Problem<'_, S, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S, P> Copy for Problem<'_, S, P> {}
+
+impl<'a, S, P> Problem<'a, S, P> {
+    /// The problem at one λ.
+    pub fn new(smooth: &'a S, penalty: &'a P, lambda: f64) -> Self {
+        Self { smooth, penalty, lambda }
+    }
+}
+
+/// What a certificate was computed from, for screening: `−scale·g` is dual feasible.
+#[derive(Debug, Clone, Copy)]
+pub struct DualPoint {
+    /// The multiplier that moves the dual candidate into the dual ball.
+    pub scale: f64,
+}
+
+impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
+    /// Length of a coefficient vector, p·q.
+    pub fn len(&self) -> usize {
+        self.smooth.ncols() * self.smooth.nresponses()
+    }
+
+    /// Whether there are no coefficients.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// `f(w) + λΩ(w)`.
+    pub fn objective(&self, w: &[f64]) -> f64 {
+        self.smooth.value(&self.smooth.point(w)) + self.penalty.value(self.lambda, w)
+    }
+
+    /// The smallest λ at which all penalised coefficients are zero (the free ones are fitted); ∞ if there is none.
+    pub fn lambda_max(&self) -> f64 {
+        let at = self.smooth.point(&vec![0.0; self.len()]);
+        let mut g = vec![0.0; self.len()];
+        let free = self.penalty.free_columns(1.0);
+        self.smooth.dual(&at, &free, &mut g);
+        self.zero_free(&free, &mut g);
+        self.penalty.critical_lambda(&g)
+    }
+
+    /// `f(0)`: what tolerances are relative to.
+    pub fn scale(&self) -> f64 {
+        self.smooth.value(&self.smooth.point(&vec![0.0; self.len()]))
+    }
+
+    /// The one place where optimality is proven: `gap = FY_f + FY_Ω`, two Fenchel–Young gaps that are sums of
+    /// non-negative terms, at the dual point `s·u` where u is the loss gradient made orthogonal to the free columns
+    /// (so the KKT violation is the one that is left when the free coefficients are at their best).
+    /// Writes the gradient at u into `g`.
+    pub fn certify(&self, w: &[f64], at: &S::Point, scale: f64, g: &mut [f64]) -> (Certificate, DualPoint) {
+        let free = self.penalty.free_columns(self.lambda);
+        let dual = self.smooth.dual(at, &free, g);
+        self.certify_at(w, at, &dual, scale, &free, g)
+    }
+
+    /// [`certify`](Self::certify) for a dual point and its gradient that are already there.
+    pub(crate) fn certify_at(
+        &self,
+        w: &[f64],
+        at: &S::Point,
+        dual: &S::Dual,
+        scale: f64,
+        free: &[usize],
+        g: &mut [f64],
+    ) -> (Certificate, DualPoint) {
+        self.zero_free(free, g);
+        let kkt = self.penalty.kkt_violation(self.lambda, w, g);
+        let value = self.smooth.value(at);
+        let penalty = self.penalty.value(self.lambda, w);
+        let gap_at = |s: f64| {
+            self.smooth.fenchel_young(at, dual, s) + self.penalty.fenchel_young(self.lambda, w, g, s)
+        };
+        // Penalties with a finite conjugate are feasible everywhere: there no scaling is often the better point.
+        let mut best = (gap_at(1.0), 1.0);
+        let s = self.penalty.dual_scale(self.lambda, g);
+        if s < 1.0 {
+            let scaled = gap_at(s);
+            if scaled < best.0 || best.0.is_nan() {
+                best = (scaled, s);
+            }
+        }
+        let objective = value + penalty;
+        let rounding = self.smooth.rounding(at) + 16.0 * f64::EPSILON * penalty;
+        (Certificate { objective, gap: best.0, rounding, kkt, scale }, DualPoint { scale: best.1 })
+    }
+
+    /// After the projection the gradient on the free columns is zero up to rounding: make it exactly so, as the dual
+    /// norm of a free column has no slack.
+    fn zero_free(&self, free: &[usize], g: &mut [f64]) {
+        let q = self.smooth.nresponses();
+        for &j in free {
+            g[j * q..(j + 1) * q].fill(0.0);
+        }
     }
 }

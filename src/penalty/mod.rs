@@ -87,9 +87,9 @@ pub trait BlockPenalty: Sync {
     /// `min{λ ≥ 0 : −g_b ∈ λ∂Ω_b(0)}`; ∞ if no λ will do.
     fn critical_lambda_block(&self, b: usize, g: &[f64]) -> f64;
 
-    /// `(λΩ_b)*(z)`; the default is that of a norm: 0 inside the dual ball, ∞ outside.
-    fn conjugate_block(&self, b: usize, lambda: f64, z: &[f64]) -> f64 {
-        if self.critical_lambda_block(b, z) <= lambda * (1.0 + FEASIBLE) { 0.0 } else { f64::INFINITY }
+    /// `(λΩ_b)*(−g)`; the default is that of a norm: 0 inside the dual ball, ∞ outside.
+    fn conjugate_block(&self, b: usize, lambda: f64, g: &[f64]) -> f64 {
+        if self.critical_lambda_block(b, g) <= lambda * (1.0 + FEASIBLE) { 0.0 } else { f64::INFINITY }
     }
     /// `dist(−g_b, λ∂Ω_b(w_b))`; the default is `‖w − prox(w − g)‖`, which is zero at the same points.
     fn kkt_block(&self, b: usize, lambda: f64, w: &[f64], g: &[f64]) -> f64 {
@@ -97,15 +97,40 @@ pub trait BlockPenalty: Sync {
         self.prox_block(b, lambda, 1.0, &mut v);
         v.iter().zip(w).map(|(v, w)| (v - w) * (v - w)).sum::<f64>().sqrt()
     }
+    /// One block's term of [`Penalty::fenchel_young`]; `scratch` is any buffer.
+    fn fenchel_young_block(
+        &self,
+        b: usize,
+        lambda: f64,
+        w: &[f64],
+        g: &[f64],
+        scale: f64,
+        scratch: &mut Vec<f64>,
+    ) -> f64 {
+        scratch.clear();
+        scratch.extend(g.iter().map(|g| scale * g));
+        let conjugate = self.conjugate_block(b, lambda, scratch);
+        if w.iter().all(|&w| w == 0.0) {
+            return conjugate;
+        }
+        let inner: f64 = scratch.iter().zip(w).map(|(g, w)| g * w).sum();
+        // The term is >= 0 in exact arithmetic; what rounding leaves below zero is not evidence.
+        (self.value_block(b, lambda, w) + inner + conjugate).max(0.0)
+    }
     /// A constant c with `|critical(g) − critical(h)| ≤ c‖g − h‖₂`: what gap-safe screening needs. `None` turns it off.
     fn screening_constant(&self, _b: usize) -> Option<f64> {
         None
     }
-    /// Gradient and Hessian of λΩ_b at `w_b ≠ 0` along the coefficients that are not zero: `grad` gets ∂Ω on all of
-    /// them, `hess` (row-major, len(w)²) is *added to*. Return false (the default) if there is none, which turns the
+    /// Gradient and Hessian of λΩ_b at `w_b ≠ 0` along the coefficients that are not zero: `grad` is *added to* on
+    /// all of them, and so is `hess` (row-major, len(w)²). Return false (the default) if there is none, which turns the
     /// second-order finish off.
     fn curvature_block(&self, _b: usize, _lambda: f64, _w: &[f64], _grad: &mut [f64], _hess: &mut [f64]) -> bool {
         false
+    }
+    /// Whether single coefficients inside a block can stick at zero (ℓ1 parts, sign constraints): the second-order
+    /// finish then never steps across zero.
+    fn has_coordinate_kinks(&self) -> bool {
+        true
     }
     /// Whether block b is not penalised at this λ: its part of a dual point is then projected to zero.
     /// True by default at λ = 0; penalties with weights add the blocks of weight 0 and take out constrained ones.
@@ -139,22 +164,9 @@ impl<P: BlockPenalty> Penalty for P {
     }
 
     fn fenchel_young(&self, lambda: f64, w: &[f64], g: &[f64], scale: f64) -> f64 {
-        let mut z = Vec::new();
+        let mut scaled = Vec::new();
         each_block(self, w)
-            .map(|(b, r)| {
-                let (w, g) = (&w[r.clone()], &g[r]);
-                if w.iter().all(|&w| w == 0.0) {
-                    z.clear();
-                    z.extend(g.iter().map(|g| -scale * g));
-                    self.conjugate_block(b, lambda, &z)
-                } else {
-                    z.clear();
-                    z.extend(g.iter().map(|g| -scale * g));
-                    let inner: f64 = z.iter().zip(w).map(|(z, w)| z * w).sum();
-                    // Each block's term is >= 0 in exact arithmetic; what rounding leaves below is not evidence.
-                    (self.value_block(b, lambda, w) - inner + self.conjugate_block(b, lambda, &z)).max(0.0)
-                }
-            })
+            .map(|(b, r)| self.fenchel_young_block(b, lambda, &w[r.clone()], &g[r], scale, &mut scaled))
             .sum()
     }
 

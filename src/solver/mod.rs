@@ -1,6 +1,24 @@
-//! "minimise": one descent engine, one proximal-gradient engine.
+//! "minimise": one descent engine ([`BlockDescent`]), one proximal-gradient engine ([`Fista`]).
+//!
+//! Every solver starts anywhere, can be watched, cancelled and limited in iterations and time, cannot fail, and returns
+//! a [`Solution`] that carries its [`Certificate`] and says how it ended.
 
 use std::fmt;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use crate::problem::{Certificate, Problem};
+
+mod anderson;
+mod block_descent;
+mod descent;
+mod fista;
+mod newton;
+mod screening;
+mod working_set;
+
+pub use block_descent::{BlockDescent, Form};
+pub use fista::{Fista, Momentum};
 
 /// How a solve ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,5 +45,163 @@ impl fmt::Display for Status {
             Self::TimeLimit => "time limit",
             Self::Cancelled => "cancelled",
         })
+    }
+}
+
+/// When to stop.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stopping {
+    /// Largest relative duality gap, gap / objective at zero. Default 1e-6.
+    pub tolerance: f64,
+    /// Largest number of iterations, counted as the solver's docs say. Default 100,000.
+    pub max_iterations: usize,
+    /// Longest time. Default none.
+    pub time_limit: Option<Duration>,
+}
+
+impl Default for Stopping {
+    fn default() -> Self {
+        Self { tolerance: 1e-6, max_iterations: 100_000, time_limit: None }
+    }
+}
+
+/// Where a solver starts.
+#[derive(Debug, Clone, Copy)]
+pub enum Start<'a> {
+    /// All coefficients zero.
+    Zero,
+    /// A warm start, p·q values, feature-major.
+    At(&'a [f64]),
+}
+
+impl Start<'_> {
+    fn coefficients(self, len: usize) -> Vec<f64> {
+        match self {
+            Self::Zero => vec![0.0; len],
+            Self::At(w) => w.to_vec(),
+        }
+    }
+}
+
+/// What a solver returns: always an answer, with its certificate and how it was reached.
+#[derive(Debug, Clone)]
+pub struct Solution {
+    /// W, feature-major.
+    pub coefficients: Vec<f64>,
+    /// How good it is.
+    pub certificate: Certificate,
+    /// How the solve ended.
+    pub status: Status,
+    /// Iterations made: sweeps for descent, gradient steps for FISTA.
+    pub iterations: usize,
+}
+
+/// What a watcher is shown, once per outer iteration.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Iterations so far.
+    pub iterations: usize,
+    /// The λ that is being solved.
+    pub lambda: f64,
+    /// The current certificate.
+    pub certificate: Certificate,
+    /// Columns in the working set.
+    pub working_set: usize,
+    /// Time since the start of the solve.
+    pub elapsed: Duration,
+}
+
+/// Sees the progress of a solve and may stop it. `()` watches nothing; a closure works, too.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use sparsereg::solver::{Progress, Watch};
+/// let mut calls = 0;
+/// let mut watch = |_: &Progress| { calls += 1; if calls < 10 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) } };
+/// let _: &mut dyn Watch = &mut watch;
+/// ```
+pub trait Watch {
+    /// Called once per outer iteration; `Break` ends the solve with [`Status::Cancelled`].
+    fn progress(&mut self, progress: &Progress) -> ControlFlow<()>;
+}
+
+impl Watch for () {
+    fn progress(&mut self, _: &Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+impl<F: FnMut(&Progress) -> ControlFlow<()>> Watch for F {
+    fn progress(&mut self, progress: &Progress) -> ControlFlow<()> {
+        self(progress)
+    }
+}
+
+/// Minimises a [`Problem`] of smooth term S and penalty P. Which pairs a solver serves is in its impls; a wrong pair
+/// does not compile.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot solve a problem with smooth term `{S}` and penalty `{P}`",
+    note = "`BlockDescent` needs a `BlockPenalty` and a `Design`; `Fista` needs only a `Penalty` and a `LinearOperator`"
+)]
+pub trait Solver<S, P> {
+    /// Minimises from `start`.
+    fn solve(&self, problem: &Problem<'_, S, P>, start: Start<'_>, watch: &mut dyn Watch) -> Solution;
+
+    /// Solves for every λ in turn, each from the answer before; `sink` gets the solutions and may end the path.
+    /// Solvers that can carry more than the answer from one λ to the next override this.
+    fn solve_path(
+        &self,
+        problem: &Problem<'_, S, P>,
+        lambdas: &[f64],
+        start: Start<'_>,
+        watch: &mut dyn Watch,
+        sink: &mut dyn FnMut(Solution) -> ControlFlow<()>,
+    ) {
+        let mut warm: Option<Vec<f64>> = None;
+        for &lambda in lambdas {
+            let from = warm.as_deref().map_or(start, Start::At);
+            let solution = self.solve(&Problem { lambda, ..*problem }, from, watch);
+            warm = Some(solution.coefficients.clone());
+            if sink(solution).is_break() {
+                return;
+            }
+        }
+    }
+}
+
+/// The bookkeeping of one solve: limits, watcher and the choice of a status.
+struct Run<'w> {
+    stopping: Stopping,
+    started: Instant,
+    watch: &'w mut dyn Watch,
+}
+
+impl<'w> Run<'w> {
+    fn new(stopping: Stopping, watch: &'w mut dyn Watch) -> Self {
+        Self { stopping, started: Instant::now(), watch }
+    }
+
+    fn out_of_time(&self) -> bool {
+        self.stopping.time_limit.is_some_and(|limit| self.started.elapsed() >= limit)
+    }
+
+    /// Why to stop at this certificate, if there is a reason.
+    fn verdict(&mut self, iterations: usize, lambda: f64, certificate: Certificate, working_set: usize) -> Option<Status> {
+        let progress =
+            Progress { iterations, lambda, certificate, working_set, elapsed: self.started.elapsed() };
+        let cancelled = self.watch.progress(&progress).is_break();
+        if certificate.gap <= self.stopping.tolerance * certificate.scale {
+            Some(Status::Converged)
+        } else if certificate.gap <= certificate.rounding {
+            Some(Status::Stalled)
+        } else if cancelled {
+            Some(Status::Cancelled)
+        } else if self.out_of_time() {
+            Some(Status::TimeLimit)
+        } else if iterations >= self.stopping.max_iterations {
+            Some(Status::IterationLimit)
+        } else {
+            None
+        }
     }
 }

@@ -1,0 +1,80 @@
+//! The smooth term: [`LinearPredictor`] is F∘X, [`LogDet`] is its cousin without an X, and [`GramModel`] and
+//! [`ResidualModel`] are the two forms of the quadratic model that descent works on.
+//!
+//! A smooth term owns its cached state: solvers carry a `Point` (a residual, a gradient, a factor) without knowing
+//! what it is.
+
+use std::ops::Range;
+
+mod free_space;
+mod gram;
+mod linear_predictor;
+mod log_det;
+mod residual;
+
+pub use gram::GramModel;
+pub use linear_predictor::{LinearPredictor, PredictorPoint};
+pub use log_det::{LogDet, LogDetPoint};
+pub use residual::ResidualModel;
+
+/// A convex, differentiable function of the coefficients with a dual.
+pub trait Smooth: Sync {
+    /// What is cached at a point w.
+    type Point;
+    /// What is kept of a dual point.
+    type Dual;
+
+    /// Number of columns p.
+    fn ncols(&self) -> usize;
+    /// Number of responses q; coefficient vectors have length p·q.
+    fn nresponses(&self) -> usize;
+    /// The cached state at `w`.
+    fn point(&self, w: &[f64]) -> Self::Point;
+    /// `f(w)`; ∞ outside the domain.
+    fn value(&self, at: &Self::Point) -> f64;
+    /// `g ← ∇f(w)`.
+    fn gradient(&self, at: &Self::Point, g: &mut [f64]);
+    /// The dual point that belongs to w, made orthogonal to the `free` (unpenalised) columns, and its gradient in `g`:
+    /// equal to `∇f(w)` when nothing is free.
+    fn dual(&self, at: &Self::Point, free: &[usize], g: &mut [f64]) -> Self::Dual;
+    /// The Fenchel–Young gap of the smooth part when the dual point is multiplied by `scale`; ≥ 0.
+    fn fenchel_young(&self, at: &Self::Point, dual: &Self::Dual, scale: f64) -> f64;
+    /// Bound on the floating-point error of `f(w)` and of `⟨∇f(w), w⟩`.
+    fn rounding(&self, at: &Self::Point) -> f64;
+    /// A Lipschitz constant of ∇f in the metric `‖d‖² = Σ_j d_j²/scale_j` if one is known (`scale` = 1 without).
+    fn lipschitz(&self, _scale: Option<&[f64]>) -> Option<f64> {
+        None
+    }
+    /// `‖x_j‖² · curvature`, the diagonal of a bound of the Hessian, for preconditioning; `None` if columns are not at hand.
+    fn diagonal(&self) -> Option<Vec<f64>> {
+        None
+    }
+}
+
+/// A quadratic model `m(w) = ½(w − w₀)ᵀ H (w − w₀) + g₀ᵀ(w − w₀)` in local coordinates, whose state is one vector that is
+/// affine in w: what block descent sweeps over. H is `h ⊗ I_q` on every pair of columns.
+pub trait Quadratic: Sync {
+    /// `g ← ∇_B m` for the local columns B.
+    fn block_gradient(&self, state: &[f64], cols: Range<usize>, g: &mut [f64]);
+    /// The state after `w_B ← w_B + delta`.
+    fn shift(&self, state: &mut [f64], cols: Range<usize>, delta: &[f64]);
+    /// `h ← H_BB`, k×k for k columns.
+    fn block_hessian(&self, cols: Range<usize>, h: &mut [f64]);
+    /// `m(w)` up to a constant.
+    fn value(&self, w: &[f64], state: &[f64]) -> f64;
+    /// `‖∇F‖²/ν` at w: twice the Fenchel–Young gap of F at the dual point 0, which scaling mixes in.
+    fn energy(&self, w: &[f64], state: &[f64]) -> f64;
+    /// Entry (i, j) of H over local columns where it is stored.
+    fn hessian(&self) -> Option<HessianView<'_>> {
+        None
+    }
+}
+
+/// A stored Hessian over local columns: entry (i, j) is `values[j * stride + i]`.
+#[derive(Debug, Clone, Copy)]
+pub struct HessianView<'a> {
+    /// Column-major entries.
+    pub values: &'a [f64],
+    /// Distance between columns.
+    pub stride: usize,
+}

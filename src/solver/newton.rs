@@ -1,0 +1,140 @@
+//! The exact finish: Newton steps on the coefficients that are not zero, where the penalty is twice differentiable.
+//!
+//! For the lasso this is the solution of the normal equations on the support; sweeps mend what it cannot see.
+
+use crate::linalg::Cholesky;
+use crate::penalty::BlockPenalty;
+use crate::smooth::Quadratic;
+use crate::solver::descent::Descent;
+
+/// When to try a Newton step: after a few sweeps, again after each success, later and later after failures.
+pub(super) struct Schedule {
+    enabled: bool,
+    next: usize,
+    wait: usize,
+}
+
+impl Schedule {
+    pub(super) fn new(enabled: bool) -> Self {
+        Self { enabled, next: 3, wait: 2 }
+    }
+
+    pub(super) fn due(&self, sweeps: usize) -> bool {
+        self.enabled && sweeps >= self.next
+    }
+
+    pub(super) fn report(&mut self, sweeps: usize, accepted: bool) {
+        self.wait = if accepted { 2 } else { (2 * self.wait).min(64) };
+        self.next = sweeps + self.wait;
+    }
+}
+
+/// One damped Newton step on the support; true if the objective fell and the step was taken.
+pub(super) fn step<M: Quadratic, P: BlockPenalty + ?Sized>(
+    inner: &Descent<'_, M, P>,
+    w: &mut [f64],
+    state: &mut [f64],
+) -> bool {
+    let Some(hessian) = inner.model.hessian() else { return false };
+    let mut support = Vec::new();
+    let mut kinked = Vec::new();
+    let mut slope = Vec::new();
+    let mut blocks = Vec::new(); // (first, last) in `support` and the block's Hessian of Ω
+    let mut scratch = vec![0.0];
+    let coordinate_kinks = inner.penalty.has_coordinate_kinks();
+    for active in inner.blocks {
+        let cols = active.cols.clone();
+        let wb = &w[cols.clone()];
+        if wb.iter().all(|&w| w == 0.0) {
+            continue;
+        }
+        let k = cols.len();
+        let mut grad = vec![0.0; k];
+        let mut hess = vec![0.0; k * k];
+        if !inner.penalty.curvature_block(active.id, inner.lambda, wb, &mut grad, &mut hess) {
+            return false;
+        }
+        let free = inner.penalty.is_free(active.id, inner.lambda);
+        let first = support.len();
+        let mut local = Vec::new();
+        for (i, c) in cols.enumerate() {
+            if wb[i] != 0.0 || !(coordinate_kinks || k == 1) || free {
+                inner.model.block_gradient(state, c..c + 1, &mut scratch);
+                support.push(c);
+                kinked.push((coordinate_kinks || k == 1) && !free);
+                slope.push(-(scratch[0] + grad[i]));
+                local.push(i);
+            }
+        }
+        if k > 1 {
+            let m = local.len();
+            let mut reduced = vec![0.0; m * m];
+            for (a, &i) in local.iter().enumerate() {
+                for (b, &j) in local.iter().enumerate() {
+                    reduced[a * m + b] = hess[i * k + j];
+                }
+            }
+            blocks.push((first, reduced));
+        } else {
+            blocks.push((first, hess));
+        }
+    }
+    let m = support.len();
+    if m == 0 {
+        return false;
+    }
+    let mut h = vec![0.0; m * m];
+    for (c, &j) in support.iter().enumerate() {
+        let column = &hessian.values[j * hessian.stride..];
+        for (r, &i) in support.iter().enumerate() {
+            h[c * m + r] = column[i];
+        }
+    }
+    for (first, block) in &blocks {
+        let k = block.len().isqrt();
+        for a in 0..k {
+            for b in 0..k {
+                h[(first + a) * m + first + b] += block[a * k + b];
+            }
+        }
+    }
+    let Ok(factor) = Cholesky::factor(&h, m) else { return false };
+    factor.solve_in_place(&mut slope);
+    let direction = slope;
+    if direction.iter().any(|d| !d.is_finite()) {
+        return false;
+    }
+
+    let before = inner.objective(w, state);
+    // The full step with coefficients that would change sign stopped at zero; then the step to the first of them (the
+    // objective is smooth up to there); for penalties without coordinate kinks, halving.
+    let mut to_first = 1.0f64;
+    for ((&j, d), kinked) in support.iter().zip(&direction).zip(&kinked) {
+        if *kinked && d * w[j] < 0.0 {
+            to_first = to_first.min(-w[j] / d);
+        }
+    }
+    let mut length = 1.0;
+    for attempt in 0..4 {
+        let mut w_new = w.to_vec();
+        for ((&j, d), kinked) in support.iter().zip(&direction).zip(&kinked) {
+            let moved = w[j] + length * d;
+            let crosses = *kinked && (moved == 0.0 || (moved > 0.0) != (w[j] > 0.0) || length * d == -w[j]);
+            w_new[j] = if crosses { 0.0 } else { moved };
+        }
+        let mut state_new = state.to_vec();
+        for &j in &support {
+            let delta = w_new[j] - w[j];
+            if delta != 0.0 {
+                inner.model.shift(&mut state_new, j..j + 1, &[delta]);
+            }
+        }
+        if inner.objective(&w_new, &state_new) < before {
+            w.copy_from_slice(&w_new);
+            state.copy_from_slice(&state_new);
+            return true;
+        }
+        length = if attempt == 0 && to_first < 1.0 { to_first } else { 0.5 * length };
+    }
+    false
+}
