@@ -16,7 +16,7 @@ mod standardized;
 pub use columns::Columns;
 pub use csc::Csc;
 pub use dense::{Dense, Element};
-pub use input::{AsDesign, AnyDesign};
+pub use input::{AnyDesign, AsDesign};
 pub use row_scaled::RowScaled;
 pub use standardized::Standardized;
 
@@ -60,6 +60,13 @@ pub trait Design: LinearOperator {
         x.iter().sum()
     }
 
+    /// `Σ_i (x_ij − centre)²`, without the cancellation of `Σ x² − n·centre²`. The default forms the column.
+    fn centred_sq_norm(&self, col: usize, centre: f64) -> f64 {
+        let mut x = vec![0.0; self.nrows()];
+        self.column(col, &mut x);
+        crate::kernels::sq_deviation(&x, centre)
+    }
+
     /// `out ← x_j`, all n values.
     fn column(&self, col: usize, out: &mut [f64]) {
         out.fill(0.0);
@@ -82,7 +89,7 @@ pub trait Design: LinearOperator {
         let n = self.nrows();
         let gather = |index: &[usize]| {
             let mut buffer = vec![0.0; n * index.len()];
-            for (&j, x) in index.iter().zip(buffer.chunks_exact_mut(n)) {
+            for (&j, x) in index.iter().zip(buffer.chunks_exact_mut(n.max(1))) {
                 self.column(j, x);
             }
             buffer
@@ -95,57 +102,121 @@ pub trait Design: LinearOperator {
             crate::linalg::transpose_matmul(&left, &right, n, rows.len(), cols.len(), out);
         }
     }
+
+    /// The given rows (in that order, repeats allowed) as a design of their own: what cross-validation trains on.
+    /// `None`, the default, if the storage cannot do that. Indices are below `nrows()`.
+    fn select_rows(&self, _rows: &[usize]) -> Option<Box<dyn Design + '_>> {
+        None
+    }
+
+    /// The design as one of the storages that the crate knows, checked for NaN and infinities; `None`, the default, for
+    /// designs of the user's own. It lets [`AsDesign`] hold for every design without hiding what a [`Csc`] is.
+    #[doc(hidden)]
+    fn known(&self) -> crate::error::Result<Option<AnyDesign<'_>>> {
+        Ok(None)
+    }
 }
 
-/// Writes the two [`LinearOperator`] products of a [`Design`] in terms of its columns: for storages without a faster way.
+/// `eta ← X W` written with the columns of a [`Design`], those with coefficients zero left out: what
+/// [`LinearOperator::apply`] can call in storages without a faster way.
+///
+/// ```
+/// use sparsereg::design::{Dense, apply_by_columns};
+/// let x = Dense::from_columns(vec![1.0, 2.0, 3.0, 4.0], 2, 2)?;
+/// let mut eta = [0.0; 2];
+/// apply_by_columns(&x, &[0.0, 2.0], &mut eta);
+/// assert_eq!(eta, [6.0, 8.0]);
+/// # Ok::<(), sparsereg::Error>(())
+/// ```
 pub fn apply_by_columns<D: Design + ?Sized>(x: &D, w: &[f64], eta: &mut [f64]) {
-    let q = eta.len() / x.nrows();
+    let q = responses(eta, x.nrows());
     eta.fill(0.0);
-    for (j, wj) in w.chunks_exact(q).enumerate() {
+    for (j, wj) in w.chunks_exact(q.max(1)).enumerate() {
         if wj.iter().any(|&v| v != 0.0) {
             x.axpy(j..j + 1, wj, eta);
         }
     }
 }
 
-impl<D: LinearOperator + ?Sized> LinearOperator for &D {
-    fn nrows(&self) -> usize {
-        (**self).nrows()
-    }
-    fn ncols(&self) -> usize {
-        (**self).ncols()
-    }
-    fn apply(&self, w: &[f64], eta: &mut [f64]) {
-        (**self).apply(w, eta);
-    }
-    fn transpose_apply(&self, r: &[f64], out: &mut [f64]) {
-        (**self).transpose_apply(r, out);
+/// The number of responses q that a task-major slice holds.
+fn responses(r: &[f64], n: usize) -> usize {
+    r.len().checked_div(n).unwrap_or(0)
+}
+
+/// Writes the transpose: `from` holds `lines` lines of `len`, `to` gets `len` lines of `lines`. Feature-major
+/// coefficients become task-major ones this way, and back.
+fn transpose(from: &[f64], len: usize, to: &mut [f64]) {
+    let lines = responses(from, len);
+    for (k, line) in from.chunks_exact(len.max(1)).enumerate() {
+        for (i, &v) in line.iter().enumerate() {
+            to[i * lines + k] = v;
+        }
     }
 }
 
-impl<D: Design + ?Sized> Design for &D {
-    fn dot(&self, cols: Range<usize>, r: &[f64], out: &mut [f64]) {
-        (**self).dot(cols, r, out);
-    }
-    fn axpy(&self, cols: Range<usize>, delta: &[f64], eta: &mut [f64]) {
-        (**self).axpy(cols, delta, eta);
-    }
-    fn sq_norm(&self, col: usize) -> f64 {
-        (**self).sq_norm(col)
-    }
-    fn column_sum(&self, col: usize) -> f64 {
-        (**self).column_sum(col)
-    }
-    fn column(&self, col: usize, out: &mut [f64]) {
-        (**self).column(col, out);
-    }
-    fn column_cost(&self) -> f64 {
-        (**self).column_cost()
-    }
-    fn prefers_gather(&self) -> bool {
-        (**self).prefers_gather()
-    }
-    fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
-        (**self).cross_gram(rows, cols, out);
+/// Lends a zeroed slice, from the stack where a single block of coefficients fits.
+fn with_scratch<T>(len: usize, f: impl FnOnce(&mut [f64]) -> T) -> T {
+    let mut small = [0.0; 32];
+    match small.get_mut(..len) {
+        Some(scratch) => f(scratch),
+        None => f(&mut vec![0.0; len]),
     }
 }
+
+/// References and boxes are designs, too.
+macro_rules! forward {
+    ($pointer:ty) => {
+        impl<D: LinearOperator + ?Sized> LinearOperator for $pointer {
+            fn nrows(&self) -> usize {
+                (**self).nrows()
+            }
+            fn ncols(&self) -> usize {
+                (**self).ncols()
+            }
+            fn apply(&self, w: &[f64], eta: &mut [f64]) {
+                (**self).apply(w, eta);
+            }
+            fn transpose_apply(&self, r: &[f64], out: &mut [f64]) {
+                (**self).transpose_apply(r, out);
+            }
+        }
+
+        impl<D: Design + ?Sized> Design for $pointer {
+            fn dot(&self, cols: Range<usize>, r: &[f64], out: &mut [f64]) {
+                (**self).dot(cols, r, out);
+            }
+            fn axpy(&self, cols: Range<usize>, delta: &[f64], eta: &mut [f64]) {
+                (**self).axpy(cols, delta, eta);
+            }
+            fn sq_norm(&self, col: usize) -> f64 {
+                (**self).sq_norm(col)
+            }
+            fn column_sum(&self, col: usize) -> f64 {
+                (**self).column_sum(col)
+            }
+            fn centred_sq_norm(&self, col: usize, centre: f64) -> f64 {
+                (**self).centred_sq_norm(col, centre)
+            }
+            fn column(&self, col: usize, out: &mut [f64]) {
+                (**self).column(col, out);
+            }
+            fn column_cost(&self) -> f64 {
+                (**self).column_cost()
+            }
+            fn prefers_gather(&self) -> bool {
+                (**self).prefers_gather()
+            }
+            fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
+                (**self).cross_gram(rows, cols, out);
+            }
+            fn select_rows(&self, rows: &[usize]) -> Option<Box<dyn Design + '_>> {
+                (**self).select_rows(rows)
+            }
+            fn known(&self) -> crate::error::Result<Option<AnyDesign<'_>>> {
+                (**self).known()
+            }
+        }
+    };
+}
+forward!(&D);
+forward!(Box<D>);

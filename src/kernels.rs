@@ -1,0 +1,640 @@
+//! The inner loops: the only place in the crate that knows about SIMD.
+//!
+//! Sums may not be reordered by the compiler, so a plain summing loop runs at a fifth of the machine's speed; these loops
+//! keep several accumulators by hand. The instruction set is chosen at run time by `pulp`, which costs about 7 ns: the
+//! functions on *lines* (columns of a column-major matrix, rows of a row-major one) therefore keep the loop over the
+//! lines inside one dispatch. Storage may be `f64` or `f32`; arithmetic and accumulation are always `f64`.
+//!
+//! The order of every sum depends on lengths and on the instruction set only: same machine, same bits.
+
+use std::marker::PhantomData;
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Rows handled at a time where lines have to be widened or several right-hand sides share them: with four lines of
+/// them (16 KB) and two right-hand sides the tile stays in the first-level cache.
+const TILE: usize = 512;
+
+/// How a stored number becomes an `f64`. Sealed: implemented for `f64` and `f32` only.
+pub trait Store: Copy + Send + Sync + PartialEq + 'static {
+    /// 0.
+    #[doc(hidden)]
+    const ZERO: Self;
+    /// Rows that [`Store::widen`] can take at once.
+    #[doc(hidden)]
+    const TILE: usize;
+    /// The number.
+    #[doc(hidden)]
+    fn to_f64(self) -> f64;
+    /// Neither NaN nor infinite.
+    #[doc(hidden)]
+    fn finite(self) -> bool;
+    /// The numbers as `f64`: themselves where possible, otherwise by way of `buffer`.
+    #[doc(hidden)]
+    fn widen<'x>(x: &'x [Self], buffer: &'x mut [f64; TILE]) -> &'x [f64];
+    /// The numbers themselves if they are `f64`.
+    #[doc(hidden)]
+    fn as_f64(x: &[Self]) -> Option<&[f64]>;
+}
+
+impl Store for f64 {
+    const ZERO: Self = 0.0;
+    const TILE: usize = usize::MAX;
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self
+    }
+    #[inline(always)]
+    fn finite(self) -> bool {
+        self.is_finite()
+    }
+    #[inline(always)]
+    fn widen<'x>(x: &'x [Self], _: &'x mut [f64; TILE]) -> &'x [f64] {
+        x
+    }
+    fn as_f64(x: &[Self]) -> Option<&[f64]> {
+        Some(x)
+    }
+}
+
+impl Store for f32 {
+    const ZERO: Self = 0.0;
+    const TILE: usize = TILE;
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+    #[inline(always)]
+    fn finite(self) -> bool {
+        self.is_finite()
+    }
+    #[inline(always)]
+    fn widen<'x>(x: &'x [Self], buffer: &'x mut [f64; TILE]) -> &'x [f64] {
+        let wide = &mut buffer[..x.len()];
+        for (w, &v) in wide.iter_mut().zip(x) {
+            *w = f64::from(v);
+        }
+        wide
+    }
+    fn as_f64(_: &[Self]) -> Option<&[f64]> {
+        None
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------- dot
+
+/// `xᵀr`.
+pub(crate) fn dot<T: Store>(x: &[T], r: &[f64]) -> f64 {
+    let n = x.len().min(r.len());
+    let mut out = [0.0];
+    dot_lines(1, n, |_| x, r, &mut out);
+    out[0]
+}
+
+/// `out[k·q + t] ← line(k)ᵀ r_t` for `count` lines of length `n` and the q = `out.len() / count` right-hand sides that
+/// stand one after the other in `r`. The lines are read once, whatever q is.
+pub(crate) fn dot_lines<'x, T: Store>(
+    count: usize,
+    n: usize,
+    line: impl Fn(usize) -> &'x [T],
+    r: &[f64],
+    out: &mut [f64],
+) {
+    Arch::new().dispatch(DotLines {
+        count,
+        n,
+        line,
+        r,
+        out,
+        storage: PhantomData,
+    });
+}
+
+struct DotLines<'x, 'a, T, F> {
+    count: usize,
+    n: usize,
+    line: F,
+    r: &'a [f64],
+    out: &'a mut [f64],
+    storage: PhantomData<&'x T>,
+}
+
+impl<'x, T: Store, F: Fn(usize) -> &'x [T]> WithSimd for DotLines<'x, '_, T, F> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, s: S) {
+        let Self {
+            count,
+            n,
+            line,
+            r,
+            out,
+            ..
+        } = self;
+        let q = if count == 0 { 0 } else { out.len() / count };
+        let quads = count / 4 * 4;
+        if q == 1 {
+            let r = &r[..n];
+            if quads > 0 {
+                let mut buffer = [[0.0; TILE]; 4];
+                for k in (0..quads).step_by(4) {
+                    let x = [line(k), line(k + 1), line(k + 2), line(k + 3)];
+                    let dots = long_dots::<S, T, 4, 2>(s, x, r, &mut buffer);
+                    out[k..k + 4].copy_from_slice(&dots);
+                }
+            }
+            if quads < count {
+                let mut buffer = [[0.0; TILE]; 1];
+                for k in quads..count {
+                    out[k] = long_dots::<S, T, 1, 4>(s, [line(k)], r, &mut buffer)[0];
+                }
+            }
+            return;
+        }
+        out.fill(0.0);
+        let mut buffer = [[0.0; TILE]; 4];
+        for k in (0..quads).step_by(4) {
+            let x = [line(k), line(k + 1), line(k + 2), line(k + 3)];
+            tiled_dots(s, n, x, r, &mut out[k * q..(k + 4) * q], &mut buffer);
+        }
+        let [buffer, ..] = &mut buffer;
+        for k in quads..count {
+            tiled_dots(
+                s,
+                n,
+                [line(k)],
+                r,
+                &mut out[k * q..(k + 1) * q],
+                std::array::from_mut(buffer),
+            );
+        }
+    }
+}
+
+/// C lines with one right-hand side; the accumulators live through the whole length.
+#[inline(always)]
+fn long_dots<S: Simd, T: Store, const C: usize, const U: usize>(
+    s: S,
+    x: [&[T]; C],
+    r: &[f64],
+    buffer: &mut [[f64; TILE]; C],
+) -> [f64; C] {
+    let n = r.len();
+    let x = x.map(|x| &x[..n]);
+    let mut sums = [[[s.splat_f64s(0.0); 1]; C]; U];
+    let mut from = 0;
+    while from < n {
+        let to = from.saturating_add(T::TILE).min(n);
+        let wide = widen_all(x, from, to, buffer);
+        sums = accumulate::<S, C, 1, U>(s, wide, [&r[from..to]], sums);
+        from = to;
+    }
+    finish(s, sums).map(|[dot]| dot)
+}
+
+/// C lines with all right-hand sides, two at a time, rows tile by tile: adds to `out` (line-major).
+#[inline(always)]
+fn tiled_dots<S: Simd, T: Store, const C: usize>(
+    s: S,
+    n: usize,
+    x: [&[T]; C],
+    r: &[f64],
+    out: &mut [f64],
+    buffer: &mut [[f64; TILE]; C],
+) {
+    let q = out.len() / C;
+    let zero = s.splat_f64s(0.0);
+    let mut from = 0;
+    while from < n {
+        let to = (from + TILE).min(n);
+        let wide = widen_all(x, from, to, buffer);
+        let response = |t: usize| &r[t * n + from..t * n + to];
+        for t in (0..q - q % 2).step_by(2) {
+            let sums =
+                accumulate::<S, C, 2, 1>(s, wide, [response(t), response(t + 1)], [[[zero; 2]; C]]);
+            for (k, dots) in finish(s, sums).into_iter().enumerate() {
+                out[k * q + t] += dots[0];
+                out[k * q + t + 1] += dots[1];
+            }
+        }
+        if q % 2 == 1 {
+            let t = q - 1;
+            let sums = accumulate::<S, C, 1, 2>(s, wide, [response(t)], [[[zero; 1]; C]; 2]);
+            for (k, [dot]) in finish(s, sums).into_iter().enumerate() {
+                out[k * q + t] += dot;
+            }
+        }
+        from = to;
+    }
+}
+
+#[inline(always)]
+fn widen_all<'x, T: Store, const C: usize>(
+    x: [&'x [T]; C],
+    from: usize,
+    to: usize,
+    buffer: &'x mut [[f64; TILE]; C],
+) -> [&'x [f64]; C] {
+    let mut wide: [&[f64]; C] = [&[]; C];
+    for ((w, x), b) in wide.iter_mut().zip(x).zip(buffer) {
+        *w = T::widen(&x[from..to], b);
+    }
+    wide
+}
+
+/// The register tile: C lines by R right-hand sides, U vectors deep. Everything has the same length.
+#[inline(always)]
+fn accumulate<S: Simd, const C: usize, const R: usize, const U: usize>(
+    s: S,
+    x: [&[f64]; C],
+    r: [&[f64]; R],
+    mut sums: [[[S::f64s; R]; C]; U],
+) -> [[[S::f64s; R]; C]; U] {
+    let n = r[0].len();
+    let x = x.map(|x| S::as_simd_f64s(&x[..n]));
+    let r = r.map(|r| S::as_simd_f64s(&r[..n]));
+    let vectors = r[0].0.len();
+    let xv = x.map(|x| pulp::as_arrays::<U, _>(&x.0[..vectors]));
+    let rv = r.map(|r| pulp::as_arrays::<U, _>(&r.0[..vectors]));
+    let steps = rv[0].0.len();
+    let (xs, rs) = (xv.map(|x| &x.0[..steps]), rv.map(|r| &r.0[..steps]));
+    for i in 0..steps {
+        for u in 0..U {
+            for c in 0..C {
+                for t in 0..R {
+                    sums[u][c][t] = s.mul_add_e_f64s(xs[c][i][u], rs[t][i][u], sums[u][c][t]);
+                }
+            }
+        }
+    }
+    let rest = rv[0].1.len();
+    let (xs, rs) = (xv.map(|x| &x.1[..rest]), rv.map(|r| &r.1[..rest]));
+    for i in 0..rest {
+        for c in 0..C {
+            for t in 0..R {
+                sums[0][c][t] = s.mul_add_e_f64s(xs[c][i], rs[t][i], sums[0][c][t]);
+            }
+        }
+    }
+    if !r[0].1.is_empty() {
+        let r = r.map(|r| s.partial_load_f64s(r.1));
+        for c in 0..C {
+            let x = s.partial_load_f64s(x[c].1);
+            for t in 0..R {
+                sums[0][c][t] = s.mul_add_e_f64s(x, r[t], sums[0][c][t]);
+            }
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+fn finish<S: Simd, const C: usize, const R: usize, const U: usize>(
+    s: S,
+    sums: [[[S::f64s; R]; C]; U],
+) -> [[f64; R]; C] {
+    let mut out = [[0.0; R]; C];
+    for c in 0..C {
+        for t in 0..R {
+            let mut sum = sums[0][c][t];
+            for deeper in &sums[1..] {
+                sum = s.add_f64s(sum, deeper[c][t]);
+            }
+            out[c][t] = s.reduce_sum_f64s(sum);
+        }
+    }
+    out
+}
+
+// --------------------------------------------------------------------------------------------------------------- axpy
+
+/// `y ← y + αx`.
+pub(crate) fn axpy<T: Store>(alpha: f64, x: &[T], y: &mut [f64]) {
+    axpy_lines(1, |_| x, |_| alpha, y);
+}
+
+/// `y ← y + Σ_k coefficient(k) · line(k)`: lines with coefficient zero are not touched, the others are added four at a
+/// time so that `y` is read and written once per four.
+pub(crate) fn axpy_lines<'x, T: Store>(
+    count: usize,
+    line: impl Fn(usize) -> &'x [T],
+    coefficient: impl Fn(usize) -> f64,
+    y: &mut [f64],
+) {
+    Arch::new().dispatch(AxpyLines {
+        count,
+        line,
+        coefficient,
+        y,
+        storage: PhantomData,
+    });
+}
+
+struct AxpyLines<'x, 'a, T, F, G> {
+    count: usize,
+    line: F,
+    coefficient: G,
+    y: &'a mut [f64],
+    storage: PhantomData<&'x T>,
+}
+
+impl<'x, T: Store, F: Fn(usize) -> &'x [T], G: Fn(usize) -> f64> WithSimd
+    for AxpyLines<'x, '_, T, F, G>
+{
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, s: S) {
+        let Self {
+            count,
+            line,
+            coefficient,
+            y,
+            ..
+        } = self;
+        let mut lines: [&[T]; 4] = [&[]; 4];
+        let mut alphas = [0.0; 4];
+        let mut held = 0;
+        let mut buffer = [[0.0; TILE]; 4];
+        for k in 0..count {
+            let alpha = coefficient(k);
+            if alpha == 0.0 {
+                continue;
+            }
+            lines[held] = line(k);
+            alphas[held] = alpha;
+            held += 1;
+            if held == 4 {
+                long_axpy::<S, T, 4, 1>(s, alphas, lines, y, &mut buffer);
+                held = 0;
+            }
+        }
+        let [buffer, ..] = &mut buffer;
+        for (&alpha, &x) in alphas.iter().zip(&lines).take(held) {
+            long_axpy::<S, T, 1, 4>(s, [alpha], [x], y, std::array::from_mut(buffer));
+        }
+    }
+}
+
+#[inline(always)]
+fn long_axpy<S: Simd, T: Store, const C: usize, const U: usize>(
+    s: S,
+    alpha: [f64; C],
+    x: [&[T]; C],
+    y: &mut [f64],
+    buffer: &mut [[f64; TILE]; C],
+) {
+    let n = y.len();
+    let x = x.map(|x| &x[..n]);
+    let alpha = alpha.map(|a| s.splat_f64s(a));
+    let mut from = 0;
+    while from < n {
+        let to = from.saturating_add(T::TILE).min(n);
+        let wide = widen_all(x, from, to, buffer);
+        axpy_tile::<S, C, U>(s, alpha, wide, &mut y[from..to]);
+        from = to;
+    }
+}
+
+#[inline(always)]
+fn axpy_tile<S: Simd, const C: usize, const U: usize>(
+    s: S,
+    alpha: [S::f64s; C],
+    x: [&[f64]; C],
+    y: &mut [f64],
+) {
+    let n = y.len();
+    let x = x.map(|x| S::as_simd_f64s(&x[..n]));
+    let (yv, y_tail) = S::as_mut_simd_f64s(y);
+    let vectors = yv.len();
+    let xv = x.map(|x| pulp::as_arrays::<U, _>(&x.0[..vectors]));
+    let (ys, y_rest) = pulp::as_arrays_mut::<U, _>(yv);
+    let steps = ys.len();
+    let xs = xv.map(|x| &x.0[..steps]);
+    for i in 0..steps {
+        for u in 0..U {
+            let mut sum = ys[i][u];
+            for c in 0..C {
+                sum = s.mul_add_e_f64s(alpha[c], xs[c][i][u], sum);
+            }
+            ys[i][u] = sum;
+        }
+    }
+    let rest = y_rest.len();
+    let xs = xv.map(|x| &x.1[..rest]);
+    for i in 0..rest {
+        for c in 0..C {
+            y_rest[i] = s.mul_add_e_f64s(alpha[c], xs[c][i], y_rest[i]);
+        }
+    }
+    if !y_tail.is_empty() {
+        let mut sum = s.partial_load_f64s(y_tail);
+        for c in 0..C {
+            sum = s.mul_add_e_f64s(alpha[c], s.partial_load_f64s(x[c].1), sum);
+        }
+        s.partial_store_f64s(y_tail, sum);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------ moments
+
+/// `Σ x_i`.
+pub(crate) fn sum<T: Store>(x: &[T]) -> f64 {
+    moments(x, 0.0).0
+}
+
+/// `Σ (x_i − centre)²`; with centre 0 the squared norm.
+pub(crate) fn sq_deviation<T: Store>(x: &[T], centre: f64) -> f64 {
+    moments(x, centre).1
+}
+
+/// `Σ (x_i − centre)` and `Σ (x_i − centre)²`.
+pub(crate) fn moments<T: Store>(x: &[T], centre: f64) -> (f64, f64) {
+    Arch::new().dispatch(Moments { x, centre })
+}
+
+struct Moments<'a, T> {
+    x: &'a [T],
+    centre: f64,
+}
+
+impl<T: Store> WithSimd for Moments<'_, T> {
+    type Output = (f64, f64);
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, s: S) -> (f64, f64) {
+        let Self { x, centre } = self;
+        let mut buffer = [0.0; TILE];
+        let c = s.splat_f64s(centre);
+        let (mut sums, mut squares) = ([s.splat_f64s(0.0); 4], [s.splat_f64s(0.0); 4]);
+        let (mut sum, mut square) = (0.0, 0.0);
+        let mut from = 0;
+        while from < x.len() {
+            let to = from.saturating_add(T::TILE).min(x.len());
+            let (head, tail) = S::as_simd_f64s(T::widen(&x[from..to], &mut buffer));
+            let (head, rest) = pulp::as_arrays::<4, _>(head);
+            for v in head {
+                for u in 0..4 {
+                    let d = s.sub_f64s(v[u], c);
+                    sums[u] = s.add_f64s(sums[u], d);
+                    squares[u] = s.mul_add_e_f64s(d, d, squares[u]);
+                }
+            }
+            for &v in rest {
+                let d = s.sub_f64s(v, c);
+                sums[0] = s.add_f64s(sums[0], d);
+                squares[0] = s.mul_add_e_f64s(d, d, squares[0]);
+            }
+            for &v in tail {
+                let d = v - centre;
+                sum += d;
+                square += d * d;
+            }
+            from = to;
+        }
+        let fold = |v: [S::f64s; 4]| {
+            s.reduce_sum_f64s(s.add_f64s(s.add_f64s(v[0], v[1]), s.add_f64s(v[2], v[3])))
+        };
+        (fold(sums) + sum, fold(squares) + square)
+    }
+}
+
+/// Whether no value is NaN or infinite, at the speed of memory; who needs to know where searches afterwards.
+pub(crate) fn all_finite<T: Store>(x: &[T]) -> bool {
+    // without an early exit inside a piece the loop vectorises
+    Arch::new().dispatch(|| {
+        x.chunks(4096)
+            .all(|piece| piece.iter().fold(true, |good, v| good & v.finite()))
+    })
+}
+
+// ------------------------------------------------------------------------------------------------------------- sparse
+
+/// `Σ_k values[k] · r[indices[k]]`, four accumulators.
+pub(crate) fn sparse_dot<T: Store>(indices: &[u32], values: &[f64], r: &[T]) -> f64 {
+    let (index4, index_rest) = indices.as_chunks::<4>();
+    let (value4, value_rest) = values.as_chunks::<4>();
+    let mut sums = [0.0; 4];
+    for (i, v) in index4.iter().zip(value4) {
+        for u in 0..4 {
+            sums[u] += v[u] * r[i[u] as usize].to_f64();
+        }
+    }
+    let rest: f64 = index_rest
+        .iter()
+        .zip(value_rest)
+        .map(|(&i, &v)| v * r[i as usize].to_f64())
+        .sum();
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
+}
+
+/// `y[indices[k]] ← y[indices[k]] + α · values[k]`.
+pub(crate) fn sparse_axpy(alpha: f64, indices: &[u32], values: &[f64], y: &mut [f64]) {
+    for (&i, &v) in indices.iter().zip(values) {
+        y[i as usize] += alpha * v;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(n: usize, seed: u64) -> Vec<f64> {
+        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        (0..n)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+            })
+            .collect()
+    }
+
+    fn close(a: f64, b: f64, size: usize) {
+        assert!((a - b).abs() <= 1e-14 * (size as f64 + 1.0), "{a} {b}");
+    }
+
+    #[test]
+    fn dots_and_sums_agree_with_plain_loops_for_every_tail() {
+        for n in (0..70).chain([511, 512, 513, 1030]) {
+            for count in [1, 3, 4, 9] {
+                for q in 1..5 {
+                    let x = numbers(n * count, 1);
+                    let narrow: Vec<f32> = x.iter().map(|&v| v as f32).collect();
+                    let r = numbers(n * q, 2);
+                    let mut out = vec![f64::NAN; count * q];
+                    let mut out32 = out.clone();
+                    dot_lines(count, n, |k| &x[k * n..(k + 1) * n], &r, &mut out);
+                    dot_lines(count, n, |k| &narrow[k * n..(k + 1) * n], &r, &mut out32);
+                    for k in 0..count {
+                        for t in 0..q {
+                            let plain: f64 = (0..n).map(|i| x[k * n + i] * r[t * n + i]).sum();
+                            let plain32: f64 = (0..n)
+                                .map(|i| f64::from(narrow[k * n + i]) * r[t * n + i])
+                                .sum();
+                            close(out[k * q + t], plain, n);
+                            close(out32[k * q + t], plain32, n);
+                        }
+                    }
+                }
+            }
+            let x = numbers(n, 3);
+            close(sum(&x), x.iter().sum(), n);
+            close(
+                sq_deviation(&x, 0.25),
+                x.iter().map(|v| (v - 0.25) * (v - 0.25)).sum(),
+                n,
+            );
+        }
+    }
+
+    #[test]
+    fn axpys_agree_with_plain_loops_for_every_tail() {
+        for n in (0..70).chain([511, 512, 513, 1030]) {
+            for count in [1, 3, 4, 9] {
+                let x = numbers(n * count, 4);
+                let narrow: Vec<f32> = x.iter().map(|&v| v as f32).collect();
+                let mut a = numbers(count, 5);
+                a[count / 2] = 0.0;
+                let start = numbers(n, 6);
+                let (mut y, mut y32) = (start.clone(), start.clone());
+                axpy_lines(count, |k| &x[k * n..(k + 1) * n], |k| a[k], &mut y);
+                axpy_lines(count, |k| &narrow[k * n..(k + 1) * n], |k| a[k], &mut y32);
+                for i in 0..n {
+                    let plain: f64 = (0..count).map(|k| a[k] * x[k * n + i]).sum();
+                    let plain32: f64 = (0..count)
+                        .map(|k| a[k] * f64::from(narrow[k * n + i]))
+                        .sum();
+                    close(y[i], start[i] + plain, count);
+                    close(y32[i], start[i] + plain32, count);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn finds_what_is_not_finite() {
+        let mut x = vec![1.0; 10_000];
+        assert!(all_finite(&x));
+        x[9_999] = f64::NAN;
+        assert!(!all_finite(&x));
+        x[9_999] = f64::NEG_INFINITY;
+        assert!(!all_finite(&x));
+        assert!(!all_finite(&[1.0f32, f32::INFINITY]));
+    }
+
+    #[test]
+    fn sparse_loops_agree_with_plain_loops() {
+        let r = numbers(100, 7);
+        for nnz in 0..20 {
+            let indices: Vec<u32> = (0..nnz).map(|k| (k * 5) as u32).collect();
+            let values = numbers(nnz, 8);
+            let plain: f64 = (0..nnz).map(|k| values[k] * r[5 * k]).sum();
+            close(sparse_dot(&indices, &values, &r), plain, nnz);
+            let mut y = r.clone();
+            sparse_axpy(2.0, &indices, &values, &mut y);
+            for k in 0..nnz {
+                close(y[5 * k], r[5 * k] + 2.0 * values[k], 1);
+            }
+        }
+    }
+}

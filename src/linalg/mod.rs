@@ -1,0 +1,411 @@
+//! Dense linear algebra on column-major slices: the only folder that names a back end.
+//!
+//! | operation | back end | with feature `lapack` |
+//! | --- | --- | --- |
+//! | products ([`gram`], [`transpose_matmul`], [`matmul`]) | faer | faer |
+//! | symmetric eigenvalues ([`eigh`], [`largest_eigenvalue`]) | faer | faer |
+//! | [`Cholesky`] and its inverse, p > [`TINY`] | faer | LAPACK `potrf`, `potri` |
+//! | the same, p ≤ [`TINY`] | plain loops | plain loops |
+//! | triangular solves, one right-hand side | plain loops | plain loops |
+//!
+//! LAPACK is offered for those whose LAPACK is MKL or Accelerate, and takes over only what it can win. Measured with
+//! OpenBLAS on one thread at p = 1000: inverse 1.3 times faster than faer, Cholesky 0.9 times, `eigh` 0.25 times
+//! (ndarray-linalg calls `dsyev`, the QR iteration). LU is never called: a threaded OpenBLAS overflows the 2 MiB stack
+//! of Rust threads inside `getrf`.
+//!
+//! faer always runs on the calling thread (`Par::Seq`): parallelism belongs to the callers, and results do not depend
+//! on the number of threads.
+//!
+//! A matrix is a slice in column-major order with its dimensions beside it. Lengths that do not fit the dimensions are
+//! a bug of the caller and panic; nothing a user can pass does. Symmetric inputs are read in the lower triangle only.
+
+mod faer;
+#[cfg(feature = "lapack")]
+mod lapack;
+mod small;
+#[cfg(test)]
+mod tests;
+
+#[cfg(not(feature = "lapack"))]
+use faer as factorization;
+#[cfg(feature = "lapack")]
+use lapack as factorization;
+
+/// Up to this size Cholesky and its inverse are plain loops: faer's fixed cost per call is larger than the work.
+pub(crate) const TINY: usize = 16;
+
+/// Up to this many multiplications (n·p·m) a product is made of plain dot products.
+const TINY_PRODUCT: usize = 256;
+
+/// Eigenvalues relative to the largest below which a unit-diagonal matrix counts as singular (times its size):
+/// a Gram matrix of collinear columns carries rounding errors of about √n ε, 2e-13 for a million rows.
+const RANK_CUTOFF: f64 = 1e-12;
+
+/// Up to this size [`largest_eigenvalue`] computes eigenvalues (2 ms), above it bounds them by norms of powers.
+const EXACT_EIGENVALUE: usize = 200;
+
+/// The factorisation met a pivot that is not positive (or not finite).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NotPositiveDefinite {
+    /// The leading minor of size `pivot + 1` is the first that is not positive.
+    pub(crate) pivot: usize,
+}
+
+/// The eigenvalue iteration failed: the matrix holds NaN or infinity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoConvergence;
+
+// ---------------------------------------------------------------------------------------------------------- products
+
+/// `out ← XᵀX` (p×p, both triangles) for the n×p matrix `x`.
+pub(crate) fn gram(x: &[f64], n: usize, p: usize, out: &mut [f64]) {
+    gram_strided(x, n, n, p, out);
+}
+
+/// [`gram`] for columns that start every `ld ≥ n` values.
+pub(crate) fn gram_strided(x: &[f64], ld: usize, n: usize, p: usize, out: &mut [f64]) {
+    if n == 0 || p == 0 {
+        out.fill(0.0);
+    } else if n * p * p <= TINY_PRODUCT {
+        for j in 0..p {
+            for i in j..p {
+                out[j * p + i] = small::dot(&x[i * ld..][..n], &x[j * ld..][..n]);
+            }
+        }
+        mirror(out, p);
+    } else {
+        faer::gram_lower(x, ld, n, p, out);
+        mirror(out, p);
+    }
+}
+
+/// `out ← AᵀB` (p×m) for A n×p and B n×m.
+pub(crate) fn transpose_matmul(
+    a: &[f64],
+    b: &[f64],
+    n: usize,
+    p: usize,
+    m: usize,
+    out: &mut [f64],
+) {
+    transpose_matmul_strided((a, n), (b, n), n, p, m, out);
+}
+
+/// [`transpose_matmul`] for matrices given with the distance between the starts of their columns.
+pub(crate) fn transpose_matmul_strided(
+    (a, lda): (&[f64], usize),
+    (b, ldb): (&[f64], usize),
+    n: usize,
+    p: usize,
+    m: usize,
+    out: &mut [f64],
+) {
+    if n == 0 || p == 0 || m == 0 {
+        out.fill(0.0);
+    } else if n * p * m <= TINY_PRODUCT {
+        for (j, column) in out.chunks_exact_mut(p).enumerate() {
+            for (i, o) in column.iter_mut().enumerate() {
+                *o = small::dot(&a[i * lda..][..n], &b[j * ldb..][..n]);
+            }
+        }
+    } else {
+        faer::transpose_matmul((a, lda), (b, ldb), n, p, m, out);
+    }
+}
+
+/// `out ← AB` (n×m) for A n×p and B p×m.
+pub(crate) fn matmul(a: &[f64], b: &[f64], n: usize, p: usize, m: usize, out: &mut [f64]) {
+    if n == 0 || p == 0 || m == 0 {
+        out.fill(0.0);
+    } else {
+        faer::matmul(a, b, n, p, m, out);
+    }
+}
+
+/// Copies the lower triangle of a p×p matrix onto the upper one, in tiles that stay in the cache.
+pub(crate) fn mirror(a: &mut [f64], p: usize) {
+    const TILE: usize = 16;
+    for j0 in (0..p).step_by(TILE) {
+        for i0 in (j0..p).step_by(TILE) {
+            for j in j0..(j0 + TILE).min(p) {
+                for i in i0.max(j + 1)..(i0 + TILE).min(p) {
+                    a[i * p + j] = a[j * p + i];
+                }
+            }
+        }
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------- Cholesky
+
+/// A = LLᵀ for a symmetric positive definite p×p matrix.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cholesky {
+    p: usize,
+    /// L, column-major; what stands above its diagonal is never read.
+    factor: Vec<f64>,
+}
+
+impl Cholesky {
+    /// Factors `a` (p×p).
+    pub(crate) fn factor(a: &[f64], p: usize) -> Result<Self, NotPositiveDefinite> {
+        let mut cholesky = Self::default();
+        cholesky.refactor(a, p)?;
+        Ok(cholesky)
+    }
+
+    /// Replaces this factor by that of `a` (p×p) and keeps the buffer. After an error the factor is empty (p = 0).
+    pub(crate) fn refactor(&mut self, a: &[f64], p: usize) -> Result<(), NotPositiveDefinite> {
+        assert_eq!(a.len(), p * p, "a is not p×p");
+        self.p = 0;
+        self.factor.clear();
+        self.factor.extend_from_slice(a);
+        if p <= TINY {
+            small::cholesky(&mut self.factor, p)?;
+        } else {
+            factorization::cholesky(&mut self.factor, a, p)?;
+        }
+        self.p = p;
+        Ok(())
+    }
+
+    /// The size p.
+    pub(crate) fn dim(&self) -> usize {
+        self.p
+    }
+
+    /// L_ij for i ≥ j.
+    pub(crate) fn lower(&self, i: usize, j: usize) -> f64 {
+        self.factor[j * self.p + i]
+    }
+
+    /// `b ← A⁻¹ b` for one or more columns of length p.
+    pub(crate) fn solve_in_place(&self, b: &mut [f64]) {
+        let p = self.p;
+        if p == 0 {
+            return;
+        }
+        let columns = b.len() / p;
+        if columns < 4 || p <= TINY {
+            for column in b.chunks_exact_mut(p) {
+                small::solve_lower(&self.factor, column);
+                small::solve_lower_transpose(&self.factor, column);
+            }
+        } else {
+            faer::cholesky_solve(&self.factor, p, b, columns);
+        }
+    }
+
+    /// `b ← L⁻ᵀ b` for one column: turns the coefficients of the orthonormalised columns XL⁻ᵀ into those of X.
+    pub(crate) fn solve_lower_transpose_in_place(&self, b: &mut [f64]) {
+        small::solve_lower_transpose(&self.factor, b);
+    }
+
+    /// log det A.
+    pub(crate) fn log_det(&self) -> f64 {
+        2.0 * (0..self.p).map(|j| self.lower(j, j).ln()).sum::<f64>()
+    }
+
+    /// `out ← A⁻¹` (p×p, both triangles).
+    pub(crate) fn inverse(&self, out: &mut [f64]) {
+        let p = self.p;
+        if p <= TINY {
+            small::inverse_lower(&self.factor, p, out);
+        } else {
+            factorization::inverse_lower(&self.factor, p, out);
+        }
+        mirror(out, p);
+    }
+}
+
+/// A⁻¹ (both triangles) and log det A of a symmetric positive definite p×p matrix.
+pub(crate) fn spd_inverse_log_det(
+    a: &[f64],
+    p: usize,
+) -> Result<(Vec<f64>, f64), NotPositiveDefinite> {
+    let cholesky = Cholesky::factor(a, p)?;
+    let mut inverse = vec![0.0; p * p];
+    cholesky.inverse(&mut inverse);
+    Ok((inverse, cholesky.log_det()))
+}
+
+// ------------------------------------------------------------------------------------------------------- eigenvalues
+
+/// A = V diag(values) Vᵀ.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Eigen {
+    /// Ascending.
+    pub(crate) values: Vec<f64>,
+    /// V, column-major: one eigenvector a column.
+    pub(crate) vectors: Vec<f64>,
+}
+
+/// Eigenvalues and eigenvectors of a symmetric p×p matrix.
+pub(crate) fn eigh(a: &[f64], p: usize) -> Result<Eigen, NoConvergence> {
+    let (mut values, mut vectors) = (vec![0.0; p], vec![0.0; p * p]);
+    if a.iter().any(|v| !v.is_finite()) {
+        return Err(NoConvergence);
+    }
+    faer::eigh(a, p, &mut values, Some(&mut vectors))?;
+    Ok(Eigen { values, vectors })
+}
+
+/// Eigenvalues of a symmetric p×p matrix, ascending.
+pub(crate) fn eigenvalues(a: &[f64], p: usize) -> Result<Vec<f64>, NoConvergence> {
+    let mut values = vec![0.0; p];
+    if a.iter().any(|v| !v.is_finite()) {
+        return Err(NoConvergence);
+    }
+    faer::eigh(a, p, &mut values, None)?;
+    Ok(values)
+}
+
+/// An **upper** bound of the largest eigenvalue of a symmetric p×p matrix with both triangles filled: what a step size
+/// 1/L needs, and what power iteration, which only gives lower bounds, cannot promise.
+///
+/// Up to p = 200 the largest eigenvalue itself, rounded up by the error of its computation. Above, the smaller of
+/// ‖A‖_∞ and ‖A⁴‖_F^¼, at most p^⅛ times (2.4 for p = 1000) and usually a few per cent above the spectral radius.
+/// Infinite if `a` is not finite.
+pub(crate) fn largest_eigenvalue(a: &[f64], p: usize) -> f64 {
+    match p {
+        0 => 0.0,
+        1 => a[0],
+        2 => {
+            let (mean, half) = (0.5 * (a[0] + a[3]), 0.5 * (a[0] - a[3]));
+            round_up(mean + half.hypot(a[1]), 2)
+        }
+        _ if p <= EXACT_EIGENVALUE => match eigenvalues(a, p) {
+            Ok(values) => round_up(values[p - 1], p),
+            Err(NoConvergence) => spectral_radius_bound(a, p),
+        },
+        _ => spectral_radius_bound(a, p),
+    }
+}
+
+/// Adds what rounding may have taken from a computed eigenvalue of a p×p matrix.
+fn round_up(value: f64, p: usize) -> f64 {
+    value + value.abs() * 8.0 * p as f64 * f64::EPSILON
+}
+
+/// min(‖A‖_∞, ‖A⁴‖_F^¼) by two squarings, scaled so that nothing overflows.
+fn spectral_radius_bound(a: &[f64], p: usize) -> f64 {
+    let max_sum = a
+        .chunks_exact(p)
+        .map(|column| column.iter().map(|v| v.abs()).sum::<f64>())
+        .fold(0.0, |m: f64, s| if s <= m { m } else { s });
+    if max_sum == 0.0 {
+        return 0.0;
+    }
+    if !max_sum.is_finite() {
+        return f64::INFINITY;
+    }
+    let mut power = a.to_vec();
+    let mut square = vec![0.0; p * p];
+    let mut bound = 0.0;
+    let mut exponent = 1.0;
+    for squaring in 0..3 {
+        let size = norm(&power);
+        bound += exponent * size.ln();
+        if squaring < 2 {
+            power.iter_mut().for_each(|v| *v /= size);
+            gram(&power, p, p, &mut square);
+            std::mem::swap(&mut power, &mut square);
+            exponent *= 0.5;
+        }
+    }
+    round_up(bound.exp().min(max_sum), p)
+}
+
+/// Power iteration for ‖X‖² = λ_max(XᵀX), X given by `apply` (w, Xw) and `transpose_apply` (r, Xᵀr).
+///
+/// The result is a **lower** bound that rises to ‖X‖²; the iteration ends when a step gains less than `tolerance`
+/// (relative) or after `max_iterations` pairs of products. A solver that uses it as a step size has to backtrack.
+pub(crate) fn spectral_norm_squared(
+    n: usize,
+    p: usize,
+    mut apply: impl FnMut(&[f64], &mut [f64]),
+    mut transpose_apply: impl FnMut(&[f64], &mut [f64]),
+    tolerance: f64,
+    max_iterations: usize,
+) -> f64 {
+    let mut eta = vec![0.0; n];
+    let mut image = vec![0.0; p];
+    // A fixed pseudo-random start (splitmix64): constants or unit vectors can be orthogonal to the leading vector.
+    let mut state = 0_u64;
+    let mut v: Vec<f64> = (0..p)
+        .map(|_| {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+        })
+        .collect();
+    let size = norm(&v);
+    v.iter_mut().for_each(|x| *x /= size);
+    let mut estimate = 0.0;
+    for _ in 0..max_iterations {
+        apply(&v, &mut eta);
+        transpose_apply(&eta, &mut image);
+        let next = norm(&image);
+        if !next.is_finite() {
+            return f64::INFINITY;
+        }
+        if next == 0.0 {
+            break;
+        }
+        let gain = next - estimate;
+        estimate = next;
+        if gain <= tolerance * next {
+            break;
+        }
+        for (x, y) in v.iter_mut().zip(&image) {
+            *x = y / next;
+        }
+    }
+    estimate
+}
+
+/// ‖v‖₂ without overflow or underflow; NaN or infinite if `v` is.
+fn norm(v: &[f64]) -> f64 {
+    let largest = v.iter().fold(0.0, |m: f64, x| if x.abs() <= m { m } else { x.abs() });
+    if largest == 0.0 || !largest.is_finite() {
+        return largest;
+    }
+    largest * v.iter().map(|x| (x / largest).powi(2)).sum::<f64>().sqrt()
+}
+
+/// `b ← A⁺ b` for a symmetric positive **semi**definite p×p matrix and one or more columns; returns the rank used.
+///
+/// A is scaled to a unit diagonal first, so that columns in different units are not taken for collinear; of all least
+/// squares solutions the one with the smallest norm *in these units* is returned. A zero diagonal element gives 0.
+pub(crate) fn solve_psd(a: &[f64], b: &mut [f64], p: usize) -> Result<usize, NoConvergence> {
+    if p == 0 {
+        return Ok(0);
+    }
+    let scale: Vec<f64> = (0..p)
+        .map(|j| a[j * p + j])
+        .map(|d| if d > 0.0 { d.sqrt().recip() } else { 0.0 })
+        .collect();
+    let scaled: Vec<f64> =
+        (0..p * p).map(|k| if scale[k % p] == 0.0 { 0.0 } else { a[k] * scale[k % p] * scale[k / p] }).collect();
+    let Eigen { values, vectors } = eigh(&scaled, p)?;
+    let smallest = values[p - 1] * RANK_CUTOFF * p as f64;
+    let mut rank = 0;
+    let mut x = vec![0.0; p];
+    for column in b.chunks_exact_mut(p) {
+        column.iter_mut().zip(&scale).for_each(|(v, s)| *v *= s);
+        x.fill(0.0);
+        rank = 0;
+        for (&value, vector) in values.iter().zip(vectors.chunks_exact(p)) {
+            if value > smallest {
+                rank += 1;
+                small::axpy(small::dot(vector, column) / value, vector, &mut x);
+            }
+        }
+        for ((v, x), s) in column.iter_mut().zip(&x).zip(&scale) {
+            *v = x * s;
+        }
+    }
+    Ok(rank)
+}

@@ -1,0 +1,69 @@
+//! Proximal operators and projections: pure functions on slices.
+//!
+//! `prox_f(y) = argmin_w ½‖w − y‖² + f(w)`. Every function works in place, allocates nothing, keeps no state and does not panic in
+//! release builds on finite data; slices of different lengths are a caller's mistake, caught by `debug_assert`
+//! (or by the slice indexing of the compiler). Infinite thresholds and weights are legal, NaN in is NaN out.
+//!
+//! `S(x, t) = sign(x)·max(|x| − t, 0)` below; (·)₊ is the positive part.
+//!
+//! | function | f | result | source |
+//! |---|---|---|---|
+//! | [`soft_threshold`] | `t│x│` | `S(x, t)` | Donoho 1995 |
+//! | [`soft_threshold_weighted`] | `t Σ ω_j│v_j│` | `S(v_j, tω_j)` | Zou 2006 |
+//! | [`nonnegative_soft_threshold`] | `t x + [x ≥ 0]` | `(x − t)₊` | Parikh & Boyd 2014, §6.5 |
+//! | [`elastic_net`] | `l1│x│ + l2/2 x²` | `S(x, l1)/(1 + l2)` | Zou & Hastie 2005 |
+//! | [`block_soft_threshold`] | `t‖v‖₂` | `(1 − t/‖v‖₂)₊ v` | Yuan & Lin 2006 |
+//! | [`nonnegative_block_soft_threshold`] | `t‖v‖₂ + [v ≥ 0]` | `(1 − t/‖v₊‖₂)₊ v₊` | Parikh & Boyd 2014, §6.5 |
+//! | [`block_elastic_net`] | `l1‖v‖₂ + l2/2 ‖v‖²` | `(1 − l1/‖v‖₂)₊ v/(1 + l2)` | Zou & Hastie 2005 |
+//! | [`sparse_group`] | `t1‖v‖₁ + t2‖v‖₂` | block of `S(v, t1)` by `t2` | Simon et al. 2013 |
+//! | [`latent_overlap`] | `t min Σ ω_g‖v_g‖₂` | `y_j s_j/(1 + s_j)` | Jacob et al. 2009, Mosci et al. 2010 |
+//! | [`project_box`] | `[low ≤ v ≤ high]` | clamp | Parikh & Boyd 2014, §6.2.4 |
+//! | [`project_l1_ball`], [`project_simplex`] | `[‖v‖₁ ≤ r]`, `[v ≥ 0, Σv = r]` | shift and clip | Held et al. 1974, Duchi et al. 2008 |
+//! | [`project_l2_ball`], [`project_linf_ball`] | `[‖v‖ ≤ r]` | shrink, clamp | Parikh & Boyd 2014, §6.5 |
+//!
+//! The dual norms, from which λ_max and screening come, stand beside their operators: [`sparse_group_critical`],
+//! [`latent_overlap_critical`]; of the ℓ₁ norm and the group norm it is `‖g‖_∞` and [`norm2`].
+
+mod ball;
+mod block_soft_threshold;
+mod box_constraint;
+mod elastic_net;
+mod latent_multipliers;
+mod latent_overlap;
+mod soft_threshold;
+mod sparse_group;
+
+pub use ball::{project_l1_ball, project_l2_ball, project_linf_ball, project_simplex};
+pub use block_soft_threshold::{block_soft_threshold, nonnegative_block_soft_threshold, norm2};
+pub use box_constraint::{project_box, project_box_each};
+pub use elastic_net::{block_elastic_net, elastic_net, elastic_net_slice};
+pub use latent_overlap::{
+    LatentOutcome, LatentScratch, LatentValue, latent_overlap, latent_overlap_critical,
+    latent_overlap_decomposition, latent_overlap_value,
+};
+pub use soft_threshold::{
+    nonnegative_soft_threshold, nonnegative_soft_threshold_slice, soft_threshold,
+    soft_threshold_slice, soft_threshold_weighted,
+};
+pub use sparse_group::{sparse_group, sparse_group_critical};
+
+/// `t·ω` where weight 0 means unpenalised even at t = ∞, and weight ∞ excluded even at t = 0: never `0·∞ = NaN`.
+fn threshold(t: f64, weight: f64) -> f64 {
+    if weight == 0.0 || weight == f64::INFINITY {
+        weight
+    } else {
+        t * weight
+    }
+}
+
+/// max_j |v_j|, NaN entries ignored.
+fn max_abs(v: &[f64]) -> f64 {
+    v.iter().fold(0.0, |max, x| f64::max(max, x.abs()))
+}
+
+/// A power of two `f` with `f·max` near 1, so that multiplying by it rounds nothing. Clamped to 2^±1000, where 1/f still is finite.
+fn power_of_two_near_inverse(max: f64) -> f64 {
+    // The exponent field; 0 for denormals, which the clamp turns into 2^1000.
+    let exponent = 1023 - ((max.to_bits() >> 52) & 0x7ff) as i64;
+    f64::from_bits(((1023 + exponent.clamp(-1000, 1000)) as u64) << 52)
+}
