@@ -91,6 +91,11 @@ pub(crate) fn dot<T: Store>(x: &[T], r: &[f64]) -> f64 {
     out[0]
 }
 
+/// `‖x‖²`.
+pub(crate) fn sq_norm(x: &[f64]) -> f64 {
+    dot(x, x)
+}
+
 /// `out[k·q + t] ← line(k)ᵀ r_t` for `count` lines of length `n` and the q = `out.len() / count` right-hand sides that
 /// stand one after the other in `r`. The lines are read once, whatever q is.
 pub(crate) fn dot_lines<'x, T: Store>(

@@ -132,6 +132,10 @@ impl<D: Design> LinearOperator for Columns<D> {
         self.map.len()
     }
 
+    fn sq_norms(&self) -> Option<Vec<f64>> {
+        Some((0..self.ncols()).map(|j| self.sq_norm(j)).collect())
+    }
+
     fn apply(&self, w: &[f64], eta: &mut [f64]) {
         let q = responses(eta, self.nrows());
         let mut full = vec![0.0; self.inner.ncols() * q];

@@ -363,6 +363,10 @@ impl LinearOperator for Csc {
         self.indptr.len() - 1
     }
 
+    fn sq_norms(&self) -> Option<Vec<f64>> {
+        Some((0..self.ncols()).map(|j| self.sq_norm(j)).collect())
+    }
+
     fn apply(&self, w: &[f64], eta: &mut [f64]) {
         super::apply_by_columns(self, w, eta);
     }

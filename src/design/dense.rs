@@ -383,6 +383,32 @@ impl<T: Element> Dense<'static, T> {
     }
 }
 
+impl<T: Element> Dense<'_, T> {
+    /// The same matrix, borrowed.
+    pub(crate) fn reborrow(&self) -> Dense<'_, T> {
+        let lines = match &self.lines {
+            Lines::Together { data, len } => Lines::Together { data: Cow::Borrowed(data), len: *len },
+            Lines::Apart(lines) => Lines::Apart(lines.clone()),
+        };
+        Dense { nrows: self.nrows, ncols: self.ncols, by: self.by, lines, checked: self.checked }
+    }
+}
+
+impl Dense<'static, f64> {
+    /// A column-major matrix from values that are known to be finite.
+    pub(crate) fn from_gathered(data: Vec<f64>, nrows: usize, ncols: usize) -> Self {
+        Self::owned(data, nrows, ncols)
+    }
+
+    /// The values of an owned column-major matrix.
+    pub(crate) fn into_values(self) -> Vec<f64> {
+        match self.lines {
+            Lines::Together { data, .. } => data.into_owned(),
+            Lines::Apart(lines) => lines.concat(),
+        }
+    }
+}
+
 impl<T: Element> LinearOperator for Dense<'_, T> {
     fn nrows(&self) -> usize {
         self.nrows
@@ -390,6 +416,10 @@ impl<T: Element> LinearOperator for Dense<'_, T> {
 
     fn ncols(&self) -> usize {
         self.ncols
+    }
+
+    fn sq_norms(&self) -> Option<Vec<f64>> {
+        Some((0..self.ncols()).map(|j| self.sq_norm(j)).collect())
     }
 
     fn apply(&self, w: &[f64], eta: &mut [f64]) {

@@ -89,6 +89,17 @@ macro_rules! each {
 }
 
 impl AnyDesign<'_> {
+    /// The same design, borrowed.
+    pub(crate) fn reborrow(&self) -> AnyDesign<'_> {
+        match self {
+            Self::Dense(x) => AnyDesign::Dense(x.reborrow()),
+            Self::DenseF32(x) => AnyDesign::DenseF32(x.reborrow()),
+            Self::Csc(x) => AnyDesign::Csc(Cow::Borrowed(x)),
+            Self::Custom(x) => AnyDesign::Custom(*x),
+            Self::Owned(x) => AnyDesign::Custom(&**x),
+        }
+    }
+
     /// The given rows, in that order: owned copies, dense ones column-major and in the same precision.
     ///
     /// # Errors
@@ -156,6 +167,9 @@ impl LinearOperator for AnyDesign<'_> {
     }
     fn ncols(&self) -> usize {
         each!(self, x => x.ncols())
+    }
+    fn sq_norms(&self) -> Option<Vec<f64>> {
+        each!(self, x => x.sq_norms())
     }
     fn apply(&self, w: &[f64], eta: &mut [f64]) {
         each!(self, x => x.apply(w, eta));

@@ -36,6 +36,11 @@ pub trait LinearOperator: Sync {
     fn apply(&self, w: &[f64], eta: &mut [f64]);
     /// `out ← Xᵀ R` for `q` responses; `r` task-major (n·q), `out` feature-major (p·q).
     fn transpose_apply(&self, r: &[f64], out: &mut [f64]);
+    /// `‖x_j‖²` of every column, if columns are at hand: lets [`Fista`](crate::solver::Fista) take steps in the units of
+    /// the columns. `None` by default.
+    fn sq_norms(&self) -> Option<Vec<f64>> {
+        None
+    }
 }
 
 /// A matrix whose columns can be used one by one: what coordinate and block descent need.
@@ -172,6 +177,9 @@ macro_rules! forward {
             }
             fn ncols(&self) -> usize {
                 (**self).ncols()
+            }
+            fn sq_norms(&self) -> Option<Vec<f64>> {
+                (**self).sq_norms()
             }
             fn apply(&self, w: &[f64], eta: &mut [f64]) {
                 (**self).apply(w, eta);

@@ -71,6 +71,10 @@ impl<D: Design> LinearOperator for RowScaled<D> {
         self.inner.ncols()
     }
 
+    fn sq_norms(&self) -> Option<Vec<f64>> {
+        Some((0..self.ncols()).map(|j| self.sq_norm(j)).collect())
+    }
+
     fn apply(&self, w: &[f64], eta: &mut [f64]) {
         self.inner.apply(w, eta);
         self.scale(eta);

@@ -180,6 +180,10 @@ impl<D: Design> LinearOperator for Standardized<D> {
         self.inner.ncols()
     }
 
+    fn sq_norms(&self) -> Option<Vec<f64>> {
+        Some((0..self.ncols()).map(|j| self.sq_norm(j)).collect())
+    }
+
     fn apply(&self, w: &[f64], eta: &mut [f64]) {
         self.shifted(0, w, eta, |x, w, eta| x.apply(w, eta));
     }

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use ndarray::{ArrayBase, Data, Dimension};
 
-use crate::design::AsDesign;
+use crate::design::{AnyDesign, AsDesign};
 use crate::error::{Error, Result, Unconverged, check_scalar};
+use crate::loss::Squared;
 use crate::penalty::BlockPenalty;
 use crate::problem::Problem;
 use crate::smooth::LinearPredictor;
@@ -27,7 +28,6 @@ mod sparse_group_lasso;
 mod training;
 
 pub use elastic_net::ElasticNet;
-pub use graphical_lasso::{Edge, GraphicalLasso, GraphicalMethod, PrecisionModel};
 pub use group_lasso::GroupLasso;
 pub use lasso::Lasso;
 pub use latent_group_lasso::LatentGroupLasso;
@@ -255,7 +255,7 @@ pub trait Estimator: Configure + Clone + Sync {
         training.with_predictor(&layout, |smooth| {
             let problem = Problem::new(smooth, &layout.penalty, self.lambda());
             let solution = solve(&self.options().method, &problem, Start::Zero, watch);
-            self.options().accept(self.model(&training, &layout, self.lambda(), solution))
+            self.options().accept(self.model(&training, smooth, &layout, self.lambda(), solution))
         })
     }
 
@@ -278,18 +278,19 @@ pub trait Estimator: Configure + Clone + Sync {
     fn model(
         &self,
         training: &Training<'_>,
+        smooth: &LinearPredictor<AnyDesign<'_>, Squared>,
         layout: &Layout<Self::Penalty>,
         lambda: f64,
         solution: Solution,
     ) -> Self::Model {
-        Self::Model::assemble(training.restore(layout, lambda, solution, self.options()))
+        Self::Model::assemble(training.restore(smooth, layout, lambda, solution, self.options()))
     }
 }
 
 /// Runs the chosen solver.
 pub(crate) fn solve<D, P>(
     method: &Method,
-    problem: &Problem<'_, LinearPredictor<D, crate::loss::Squared>, P>,
+    problem: &Problem<'_, LinearPredictor<D, Squared>, P>,
     start: Start<'_>,
     watch: &mut dyn Watch,
 ) -> Solution
@@ -306,7 +307,7 @@ where
 /// Runs the chosen solver over a path.
 pub(crate) fn solve_path<D, P>(
     method: &Method,
-    problem: &Problem<'_, LinearPredictor<D, crate::loss::Squared>, P>,
+    problem: &Problem<'_, LinearPredictor<D, Squared>, P>,
     lambdas: &[f64],
     watch: &mut dyn Watch,
     sink: &mut dyn FnMut(Solution) -> std::ops::ControlFlow<()>,

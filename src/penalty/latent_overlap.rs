@@ -57,7 +57,8 @@ impl Penalty for LatentOverlap {
     }
 
     fn value(&self, lambda: f64, w: &[f64]) -> f64 {
-        let value = prox::latent_overlap_value(w, &self.starts, &self.members, &self.weights).value;
+        let mut scratch = prox::LatentScratch::new(self.ncols, self.weights.len());
+        let value = prox::latent_overlap_value(w, &self.starts, &self.members, &self.weights, &mut scratch).primal;
         if value == 0.0 { 0.0 } else { lambda * value }
     }
 
@@ -67,7 +68,7 @@ impl Penalty for LatentOverlap {
             // Not a sum over blocks, so nobody can have made steps per block for it.
             Step::PerBlock(steps) => steps.first().copied().unwrap_or(1.0),
         };
-        let mut scratch = prox::LatentScratch::new(self.ncols, &self.starts);
+        let mut scratch = prox::LatentScratch::new(self.ncols, self.weights.len());
         prox::latent_overlap(v, lambda * step, &self.starts, &self.members, &self.weights, &mut scratch);
     }
 

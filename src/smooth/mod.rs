@@ -1,4 +1,4 @@
-//! The smooth term: [`LinearPredictor`] is F∘X, [`LogDet`] is its cousin without an X, and [`GramModel`] and
+//! The smooth term: [`LinearPredictor`] is F∘X, `LogDet` is its cousin without an X, and [`GramModel`] and
 //! [`ResidualModel`] are the two forms of the quadratic model that descent works on.
 //!
 //! A smooth term owns its cached state: solvers carry a `Point` (a residual, a gradient, a factor) without knowing
@@ -9,12 +9,10 @@ use std::ops::Range;
 mod free_space;
 mod gram;
 mod linear_predictor;
-mod log_det;
 mod residual;
 
-pub use gram::GramModel;
+pub use gram::{GramCache, GramModel};
 pub use linear_predictor::{LinearPredictor, PredictorPoint};
-pub use log_det::{LogDet, LogDetPoint};
 pub use residual::ResidualModel;
 
 /// A convex, differentiable function of the coefficients with a dual.
