@@ -23,5 +23,5 @@ pub mod prelude {
     pub use crate::error::Error;
     pub use crate::estimator::*;
     pub use crate::partition::Groups;
-    pub use crate::solver::{BlockDescent, Fista, Status};
+    pub use crate::solver::{BlockDescent, Fista, Form, Status};
 }
