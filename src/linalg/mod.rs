@@ -2,10 +2,10 @@
 //!
 //! | operation | back end | with feature `lapack` |
 //! | --- | --- | --- |
-//! | products ([`gram`], [`transpose_matmul`], [`matmul`]) | faer; dot products if tiny | the same |
-//! | symmetric eigenvalues ([`eigh`], [`largest_eigenvalue`]) | faer | faer |
-//! | [`Cholesky`] and its inverse, p > [`TINY`] | faer | LAPACK `potrf`, `potri` |
-//! | the same, p ≤ [`TINY`] | plain loops | plain loops |
+//! | products (`gram`, `transpose_matmul`, `matmul`) | faer; dot products if tiny | the same |
+//! | symmetric eigenvalues (`eigh`, `largest_eigenvalue`) | faer | faer |
+//! | `Cholesky` and its inverse, p > `TINY` | faer | LAPACK `potrf`, `potri` |
+//! | the same, p ≤ `TINY` | plain loops | plain loops |
 //! | triangular solves | faer | faer |
 //!
 //! LAPACK is offered for those whose LAPACK is MKL or Accelerate, and takes over only what it can win. Measured with
@@ -17,7 +17,7 @@
 //! on the number of threads.
 //!
 //! A matrix is a slice in column-major order with its dimensions beside it. Lengths that do not fit the dimensions are
-//! a bug of the caller and panic; nothing a user can pass does. [`Cholesky`] reads the lower triangle only; the eigenvalue
+//! a bug of the caller and panic; nothing a user can pass does. `Cholesky` reads the lower triangle only; the eigenvalue
 //! functions want both.
 
 mod faer;
