@@ -7,6 +7,9 @@
 //!
 //! The order of every sum depends on lengths and on the instruction set only: same machine, same bits.
 
+// Register tiles are indexed by constants; iterators over arrays of arrays hide that from reader and compiler.
+#![allow(clippy::needless_range_loop)]
+
 use std::marker::PhantomData;
 
 use pulp::{Arch, Simd, WithSimd};
@@ -132,7 +135,7 @@ impl<'x, T: Store, F: Fn(usize) -> &'x [T]> WithSimd for DotLines<'x, '_, T, F> 
             out,
             ..
         } = self;
-        let q = if count == 0 { 0 } else { out.len() / count };
+        let q = out.len().checked_div(count).unwrap_or(0);
         let quads = count / 4 * 4;
         if q == 1 {
             let r = &r[..n];

@@ -16,7 +16,7 @@ const COLUMN_CHUNK: usize = 64;
 /// q = 4: 1.0 against 1.2 ms, q = 20: 1.7 against 3.8 ms; q = 2: 1.0 against 0.9 ms.
 const GEMM_RESPONSES: usize = 4;
 /// Columns per product: enough for packing R anew not to show.
-const GEMM_CHUNK: usize = 512;
+const GEMM_CHUNK: usize = 256;
 /// Columns of a row-major matrix summed at a time: 8 KB of sums and four rows of that length stay in the first-level cache.
 const ROW_CHUNK: usize = 1024;
 /// Rows of X w formed at a time, for the same reason.
@@ -477,10 +477,10 @@ impl<T: Element> LinearOperator for Dense<'_, T> {
 
     fn transpose_apply(&self, r: &[f64], out: &mut [f64]) {
         let q = responses(r, self.nrows);
-        let width = if self.by == By::Columns {
-            COLUMN_CHUNK
-        } else {
-            ROW_CHUNK
+        let width = match self.by {
+            By::Columns if q >= GEMM_RESPONSES => GEMM_CHUNK,
+            By::Columns => COLUMN_CHUNK,
+            By::Rows => ROW_CHUNK,
         };
         for_each_chunk(out, width * q, self.bytes(), |k, out| {
             let first = k * width;
