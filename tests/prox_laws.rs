@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use sparsereg::prox::*;
 
+type InPlace = fn(&mut [f64], f64);
 type Operator = (&'static str, fn(&mut [f64], f64), fn(&[f64], f64) -> f64);
 
 fn l1(v: &[f64]) -> f64 {
@@ -135,7 +136,7 @@ proptest! {
 
     #[test]
     fn moreau(y in points(), t in 0.01..3.0f64) {
-        let pairs: [(fn(&mut [f64], f64), fn(&mut [f64], f64)); 3] = [
+        let pairs: [(InPlace, InPlace); 3] = [
             (soft_threshold_slice, project_linf_ball),
             (|v, t| _ = block_soft_threshold(v, t), project_l2_ball),
             // prox of t‖·‖_∞ by the ℓ₁ ball has to leave the simplex's threshold: |y − Π| is capped

@@ -102,7 +102,8 @@ impl Multipliers<'_> {
             } else {
                 (1.0 - ratio).min(self.mu[g] / at.least)
             };
-            if !(violation <= worst) {
+            // NaN has to show.
+            if violation > worst || violation.is_nan() {
                 worst = violation;
             }
         }
@@ -166,7 +167,13 @@ impl Multipliers<'_> {
                 mu = next;
             } else {
                 if *zero_is_feasible.get_or_insert_with(|| self.constraint(g, 0.0).square <= 1.0) {
-                    return 0.0;
+                    // For the norm (base 0) a rounded 0 could leave a column with no multiplier, u_j = ∞: only Newton's
+                    // step, which sums afresh, may set exact zeros there.
+                    return if self.base == 0.0 {
+                        1e-3 * self.mu[g]
+                    } else {
+                        0.0
+                    };
                 }
                 mu *= 0.1;
             }
