@@ -340,7 +340,7 @@ pub struct LatentValue {
 }
 
 /// Ω(w), the latent overlapping group norm, between two bounds. Look at them: they are 1e-10 apart (relatively) or closer for
-/// entries of similar size, but where the non-zero |w_j| of one component span many decades (30 and more) the iteration limit may come
+/// entries of similar size, but where the non-zero |w_j| of one component span many decades (ten and more) the iteration limit may come
 /// first, and then they are valid but far apart.
 ///
 /// ∞ on both sides if w is not 0 at a column that no group of finite weight covers. Columns of groups of weight 0 cost nothing.
