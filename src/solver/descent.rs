@@ -223,10 +223,14 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
                 break;
             }
             if schedule.due(sweeps) {
-                let accepted = newton::step(self, w, state);
-                schedule.report(sweeps, accepted);
-                if accepted {
-                    anderson.clear();
+                let support = self.blocks.iter().map(|a| &w[self.slice(a)]).filter(|w| w.iter().any(|&w| w != 0.0));
+                let support = support.map(<[f64]>::len).sum();
+                if schedule.affordable(sweeps, support, state.len()) {
+                    let step = newton::step(self, w, state);
+                    schedule.report(sweeps, step);
+                    if step != newton::Step::Rejected {
+                        anderson.clear();
+                    }
                 }
             } else if let Some((w_new, state_new)) = anderson.push(w, state) {
                 if self.objective(&w_new, &state_new) < self.objective(w, state) {
