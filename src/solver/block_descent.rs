@@ -12,7 +12,8 @@ use crate::loss::{Loss, Squared};
 use crate::penalty::{BlockPenalty, Penalty};
 use crate::problem::{Certificate, DualPoint, Problem};
 use crate::smooth::{GramCache, GramModel, LinearPredictor, PredictorPoint, Quadratic, ResidualModel, Smooth};
-use crate::solver::descent::{Active, Curvature, Descent, InnerStop};
+use crate::solver::block_minimiser::Curvature;
+use crate::solver::descent::{Active, Descent, InnerStop};
 use crate::solver::{Run, Solution, Solver, Start, Status, Stopping, Watch, screening, working_set};
 
 /// Which form of the quadratic model the inner loop sweeps over.
@@ -93,6 +94,7 @@ struct Session<'a, D, P> {
     cache: GramCache,
     /// Where a block's columns start in the cache, usize::MAX if they are not there.
     offsets: Vec<usize>,
+    curvatures: Vec<Option<Curvature>>,
     /// ‖X_b‖ bounds, computed when screening first needs them.
     norms: Vec<f64>,
     iterations: usize,
@@ -157,6 +159,7 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
             partial: true,
             cache: GramCache::default(),
             offsets: vec![usize::MAX; penalty.partition().len()],
+            curvatures: vec![None; penalty.partition().len()],
             norms: Vec::new(),
             iterations: 0,
             w,
@@ -420,7 +423,10 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
             Form::Gram => true,
             Form::Residual => false,
             Form::Auto => {
-                columns <= GRAM_COLUMNS && columns as f64 <= if self.q == 1 { 4.0 * cost } else { 0.5 * cost }
+                // A change costs |A| numbers here and twice the stored column there; single coefficients are mostly at
+                // rest and have the second-order finish, groups and rows of W mostly move.
+                let single = self.q == 1 && self.penalty.partition().is_singletons();
+                columns <= GRAM_COLUMNS && columns as f64 <= if single { 4.0 * cost } else { cost }
             }
         };
         if gram {
@@ -432,7 +438,8 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
             let blocks: Vec<Active> = set.iter().map(|&id| Active { id, cols: partition.block(id) }).collect();
             let model = ResidualModel::new(design, self.smooth.loss().smoothness());
             let mut state = self.residual();
-            let curvatures = curvatures(&model, &blocks);
+            fill_curvatures(&mut self.curvatures, self.penalty, &model, &blocks);
+            let curvatures = curvatures(&self.curvatures, &blocks);
             let inner = Descent {
                 model: &model,
                 penalty: self.penalty,
@@ -492,7 +499,8 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
         let blocks: Vec<Active> = (set.iter())
             .map(|&id| Active { id, cols: self.offsets[id]..self.offsets[id] + partition.block(id).len() })
             .collect();
-        let curvatures = curvatures(&model, &blocks);
+        fill_curvatures(&mut self.curvatures, self.penalty, &model, &blocks);
+        let curvatures = curvatures(&self.curvatures, &blocks);
         let mut state = model.state();
         let inner = Descent {
             model: &model,
@@ -531,7 +539,8 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
         let model = ResidualModel::new(&gathered, self.smooth.loss().smoothness());
         let mut w: Vec<f64> = columns.iter().flat_map(|&j| self.w[j * q..(j + 1) * q].iter().copied()).collect();
         let mut state = self.residual();
-        let curvatures = curvatures(&model, &blocks);
+        fill_curvatures(&mut self.curvatures, self.penalty, &model, &blocks);
+        let curvatures = curvatures(&self.curvatures, &blocks);
         let inner = Descent {
             model: &model,
             penalty: self.penalty,
@@ -548,7 +557,21 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
     }
 }
 
-fn curvatures<M: Quadratic>(model: &M, blocks: &[Active]) -> Vec<Curvature> {
-    blocks.iter().map(|a| Curvature::new(model, a.cols.clone())).collect()
+/// The Hessians of the blocks, computed once for all λs.
+fn fill_curvatures<M: Quadratic, P: BlockPenalty>(
+    store: &mut [Option<Curvature>],
+    penalty: &P,
+    model: &M,
+    blocks: &[Active],
+) {
+    for active in blocks {
+        // Whether Ω_b depends on the norm alone does not depend on λ.
+        let radial = penalty.radial(active.id, 1.0).is_some();
+        store[active.id].get_or_insert_with(|| Curvature::new(model, active.cols.clone(), radial));
+    }
 }
 
+/// Those of the blocks, in their order.
+fn curvatures<'a>(store: &'a [Option<Curvature>], blocks: &[Active]) -> Vec<&'a Curvature> {
+    blocks.iter().filter_map(|active| store[active.id].as_ref()).collect()
+}

@@ -11,6 +11,7 @@ use crate::problem::{Certificate, Problem};
 
 mod anderson;
 mod block_descent;
+mod block_minimiser;
 mod descent;
 mod fista;
 mod newton;
