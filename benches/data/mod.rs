@@ -15,6 +15,21 @@ pub fn quick() -> Criterion {
         .measurement_time(Duration::from_secs(1))
 }
 
+/// CPU time of this thread: differences of it do not see what else the machine is doing.
+#[cfg(unix)]
+pub fn clock() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Where there is no such clock the wall has to do.
+#[cfg(not(unix))]
+pub fn clock() -> Duration {
+    static START: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed()
+}
+
 /// splitmix64 (Steele, Lea & Flood 2014).
 pub struct Random(u64);
 
