@@ -19,7 +19,7 @@ use sparsereg::partition::Partition;
 use sparsereg::penalty::{BlockPenalty, ElasticNetPenalty, GroupL2, L1, SparseGroup};
 use sparsereg::problem::Problem;
 use sparsereg::smooth::LinearPredictor;
-use sparsereg::solver::{BlockDescent, Solver, Start, Stopping};
+use sparsereg::solver::{BlockDescent, Progress, Solution, Solver, Start, Stopping};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -231,28 +231,34 @@ impl Data {
         };
         let problem = Problem::new(&smooth, penalty, self.lambdas[0]);
         let mut path: Vec<Vec<(usize, f64)>> = Vec::with_capacity(self.lambdas.len());
+        // What a slow answer did: one line per outer iteration on standard error.
         let tell = std::env::var_os("BENCH_WORKER_VERBOSE").is_some();
-        solver.solve_path(
-            &problem,
-            &self.lambdas,
-            Start::Zero,
-            &mut (),
-            &mut |solution| {
-                if tell {
-                    eprintln!(
-                        "{:e}: {}, {} sweeps, {}",
-                        tol, solution.status, solution.iterations, solution.certificate
-                    );
-                }
-                let nonzero = solution
-                    .coefficients
-                    .into_iter()
-                    .enumerate()
-                    .filter(|(_, w)| *w != 0.0);
-                path.push(nonzero.collect());
-                ControlFlow::Continue(())
-            },
-        );
+        let mut watch = |progress: &Progress| {
+            if tell {
+                eprintln!(
+                    "{:8.3} s  lambda {:.3e}  {:4} sweeps  set {:5}  relative gap {:.2e}",
+                    progress.elapsed.as_secs_f64(),
+                    progress.lambda,
+                    progress.iterations,
+                    progress.working_set,
+                    progress.certificate.relative_gap()
+                );
+            }
+            ControlFlow::Continue(())
+        };
+        let sink = &mut |solution: Solution| {
+            if tell {
+                eprintln!("{}: {}", solution.status, solution.certificate);
+            }
+            let nonzero = solution
+                .coefficients
+                .into_iter()
+                .enumerate()
+                .filter(|(_, w)| *w != 0.0);
+            path.push(nonzero.collect());
+            ControlFlow::Continue(())
+        };
+        solver.solve_path(&problem, &self.lambdas, Start::Zero, &mut watch, sink);
         let tasks = self.y.len() / self.n;
         let mut answer = Answer {
             nrows: self.p,
