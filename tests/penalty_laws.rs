@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::*;
+use common::{Rng, *};
 use proptest::prelude::*;
 use sparsereg::partition::Groups;
 use sparsereg::penalty::{BlockPenalty, LatentOverlap, Penalty, Step};
@@ -54,7 +54,7 @@ proptest! {
     /// `w = prox(v)` minimises `½‖x − v‖² + step·λΩ(x)`, which is 1-strongly convex: a competitor at distance d is worse
     /// by at least d²/2.
     #[test]
-    fn prox_minimises_its_definition(seed: u64, lambda in 0.0..2.0, step in 0.1..3.0) {
+    fn prox_minimises_its_definition(seed: u64, lambda in 0.0..2.0, step in 0.1..3.0f64) {
         each_block(seed, |rng, entry, penalty, b, len| {
             let v = vector(rng, len, 2.0);
             let w = prox(penalty, b, lambda, step, &v);
@@ -82,7 +82,7 @@ proptest! {
     }
 
     #[test]
-    fn prox_is_firmly_nonexpansive(seed: u64, lambda in 0.0..2.0, step in 0.1..3.0) {
+    fn prox_is_firmly_nonexpansive(seed: u64, lambda in 0.0..2.0, step in 0.1..3.0f64) {
         each_block(seed, |rng, entry, penalty, b, len| {
             let (u, v) = (vector(rng, len, 2.0), vector(rng, len, 2.0));
             let (pu, pv) = (prox(penalty, b, lambda, step, &u), prox(penalty, b, lambda, step, &v));
@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn critical_lambda_is_where_prox_becomes_zero(seed: u64, step in 0.1..3.0) {
+    fn critical_lambda_is_where_prox_becomes_zero(seed: u64, step in 0.1..3.0f64) {
         each_block(seed, |rng, entry, penalty, b, len| {
             let g = vector(rng, len, 2.0);
             let critical = penalty.critical_lambda_block(b, &g);
@@ -166,7 +166,8 @@ proptest! {
                 let wanted = entry.conjugate_block(b, lambda, &g.iter().map(|g| -g).collect::<Vec<_>>(), 1e-12);
                 assert!((found - wanted).abs() <= 1e-12 * (1.0 + wanted), "{}: {found} {wanted}", entry.name);
             } else {
-                assert!(best > 1e3 || penalty.critical_lambda_block(b, &g) < lambda * 1.01, "{}: ∞, but {best} at {g:?}", entry.name);
+                // A norm is homogeneous: one w above 0 makes the supremum infinite.
+                assert!(best > 0.0 || penalty.critical_lambda_block(b, &g) < lambda * 1.01, "{}: ∞, but {best} at {g:?}", entry.name);
             }
         });
     }
@@ -208,11 +209,11 @@ proptest! {
             };
             for i in 0..len {
                 let slope = (value(&[(i, h)]) - value(&[(i, -h)])) / (2.0 * h);
-                assert!((grad[i] - 7.0 - slope).abs() < 1e-6, "{}: {} {slope}", entry.name, grad[i] - 7.0);
+                assert!(f64::abs(grad[i] - 7.0 - slope) < 1e-6, "{}: {} {slope}", entry.name, grad[i] - 7.0);
                 for j in 0..len {
                     let bend = (value(&[(i, h), (j, h)]) - value(&[(i, h), (j, -h)]) - value(&[(i, -h), (j, h)])
                         + value(&[(i, -h), (j, -h)])) / (4.0 * h * h);
-                    assert!((hess[i * len + j] - 7.0 - bend).abs() < 1e-5, "{}: {} {bend}", entry.name, hess[i * len + j] - 7.0);
+                    assert!(f64::abs(hess[i * len + j] - 7.0 - bend) < 1e-5, "{}: {} {bend}", entry.name, hess[i * len + j] - 7.0);
                 }
             }
         });
@@ -237,7 +238,7 @@ proptest! {
     /// The latent norm has no block form: its prox against random competitors in the latent variables, its value against
     /// the dual norm, and both on the copies of the columns.
     #[test]
-    fn latent_overlap_obeys_the_same_laws(seed: u64, lambda in 0.01..2.0, step in 0.1..3.0, free in 0..4usize) {
+    fn latent_overlap_obeys_the_same_laws(seed: u64, lambda in 0.01..2.0, step in 0.1..3.0f64, free in 0..4usize) {
         let mut rng = Rng::new(seed);
         let groups = vec![vec![0, 1, 2], vec![2, 3, 4], vec![4, 5, 6, 7], vec![1, 6]];
         let mut weights: Vec<f64> = groups.iter().map(|g| (g.len() as f64).sqrt()).collect();
@@ -293,7 +294,7 @@ fn check_scale(name: &str, penalty: &impl Penalty, lambda: f64, g: &[f64]) {
     assert!((0.0..=1.0).contains(&s), "{name}: {s}");
     let scaled: Vec<f64> = g.iter().map(|g| s * g).collect();
     assert!(penalty.critical_lambda(&scaled) <= lambda * (1.0 + 1e-12), "{name}: {s} is infeasible");
-    assert_eq!(penalty.fenchel_young(lambda, &zero, g, s), 0.0, "{name}: {s}");
+    assert!(penalty.fenchel_young(lambda, &zero, g, s) <= 1e-24, "{name}: {s}");
     if 0.0 < s && s < 1.0 {
         let beyond: Vec<f64> = g.iter().map(|g| 1.001 * s * g).collect();
         assert!(penalty.critical_lambda(&beyond) > lambda, "{name}: {s} is too small");
@@ -324,7 +325,7 @@ fn everything_is_finite_at_extreme_sizes() {
     each_block(3, |rng, entry, penalty, b, len| {
         for size in [0.0, 1e-150, 1e150] {
             let mut v: Vec<f64> = (0..len).map(|_| size * (0.5 + rng.uniform())).collect();
-            for (lambda, step) in [(0.0, 1.0), (1.0, 1.0), (size, 1.0), (1.0, size)] {
+            for (lambda, step) in [(0.0, 1.0), (1.0, 1.0), (size, 1.0), (1.0, f64::max(size, 1e-150))] {
                 let context = format!("{} size {size:e} λ {lambda:e} step {step:e}", entry.name);
                 let w = prox(penalty, b, lambda, step, &v);
                 assert!(w.iter().all(|w| w.is_finite()), "{context}: prox {w:?}");
