@@ -194,7 +194,8 @@ impl<'w> Run<'w> {
         // Below the rounding bound the gap proves nothing more, but as long as it falls the answer still gets better.
         let stuck = certificate.gap >= 0.5 * self.last_gap;
         self.last_gap = certificate.gap;
-        if certificate.gap <= self.stopping.tolerance * certificate.scale {
+        // ∞ ≤ ∞ where squares overflow: no proof.
+        if certificate.gap.is_finite() && certificate.gap <= self.stopping.tolerance * certificate.scale {
             Some(Status::Converged)
         } else if certificate.gap <= certificate.rounding && stuck {
             Some(Status::Stalled)
