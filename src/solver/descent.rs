@@ -51,12 +51,19 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
     pub(crate) fn sweep(&self, w: &mut [f64], state: &mut [f64], scratch: &mut Scratch) -> bool {
         let mut moved = false;
         for (active, curvature) in self.blocks.iter().zip(self.curvatures) {
-            if curvature.largest <= 0.0 {
-                continue; // a column of zeros: nothing depends on it
-            }
             let range = self.slice(active);
             let size = range.len();
             let (g, v) = scratch.pair(size);
+            if curvature.largest <= 0.0 {
+                // A column of zeros: the fit does not depend on it, but a start may have put something there to pay for.
+                if w[range.clone()].iter().any(|&w| w != 0.0) && !self.penalty.is_free(active.id, self.lambda) {
+                    g.iter_mut().zip(&w[range.clone()]).for_each(|(g, w)| *g = -w);
+                    self.model.shift(state, active.cols.clone(), g);
+                    w[range].fill(0.0);
+                    moved = true;
+                }
+                continue;
+            }
             self.model.block_gradient(state, active.cols.clone(), g);
             let current = &mut w[range];
             curvature.minimise(self.penalty, active.id, self.lambda, current, g, v);
