@@ -58,13 +58,12 @@ impl<D: Design> Standardized<D> {
         if let Some(scale) = &scale
             && let Some(j) = scale.iter().position(|&s| s.is_nan() || s <= 0.0)
         {
+            let (argument, index, value) = ("scale", vec![j], scale[j]);
+            if value.is_nan() {
+                return Err(Error::NotFinite { argument, index, value });
+            }
             let expected = "a number > 0";
-            return Err(Error::OutOfRange {
-                argument: "scale",
-                index: vec![j],
-                value: scale[j],
-                expected,
-            });
+            return Err(Error::OutOfRange { argument, index, value, expected });
         }
         Ok(Self {
             inner,
