@@ -153,7 +153,7 @@ fn shifted_features_keep_their_coefficients() {
                 let model = e.fit(&x, &y).unwrap_or_else(|e| panic!("{name}: {e}"));
                 assert_close(
                     &format!("{name} {shift}"),
-                    &model.coefficients(),
+                    model.coefficients(),
                     &[3.0, -2.0],
                     1e-6 * shift.max(100.0) / 100.0,
                 );
@@ -295,7 +295,7 @@ fn units_of_columns_do_not_matter() {
                 assert_close(
                     &label,
                     &(&found.coefficients() * &units),
-                    &reference.coefficients(),
+                    reference.coefficients(),
                     1e-6,
                 );
             }
@@ -317,7 +317,7 @@ fn units_of_the_response_do_not_matter() {
             assert_close(
                 &format!("{name} {unit:e}"),
                 &(&model.coefficients() / unit),
-                &reference.coefficients(),
+                reference.coefficients(),
                 1e-6,
             );
             assert!(
@@ -344,7 +344,7 @@ fn overflow_is_never_an_answer() {
                 assert_close(
                     &format!("{name} y in {unit:e}: {}", model.certificate()),
                     &w,
-                    &reference.coefficients(),
+                    reference.coefficients(),
                     1e-3,
                 );
             }
@@ -365,7 +365,7 @@ fn overflow_is_never_an_answer() {
                 assert_close(
                     &format!("{name} x in {unit:e}: {}", model.certificate()),
                     &w,
-                    &reference.coefficients(),
+                    reference.coefficients(),
                     1e-3,
                 );
             }
@@ -411,7 +411,7 @@ fn lambda_zero_is_least_squares() {
     // n < p: interpolation. Collinear columns: the same fit.
     let (x, y) = single(12, 10, 25);
     let (mut twins, y_twins) = single(13, 30, 6);
-    let copy = &twins.column(0) * 2.0 - &twins.column(1);
+    let copy = &twins.column(0) * 2.0 - twins.column(1);
     twins.column_mut(2).assign(&copy);
     for (name, method) in solvers() {
         let model = Lasso::new(0.0)
@@ -464,7 +464,7 @@ fn excluded_features_stay_out_even_at_lambda_zero() {
             assert_close(
                 &format!("{name} λ {lambda}"),
                 &w,
-                &short.coefficients(),
+                short.coefficients(),
                 1e-6,
             );
             let nothing = fit(&x, vec![INF; 6]);

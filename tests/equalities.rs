@@ -122,7 +122,7 @@ fn elastic_nets_end_in_the_lasso_and_in_ridge_regression() {
             let gram = centred.t().dot(&centred) / nf + lambda * Array2::<f64>::eye(p);
             let right = centred.t().dot(&(&y - y.sum() / nf)) / nf;
             let w = gaussian_elimination(gram, right);
-            assert_close(&format!("{label} ρ 0"), &net(0.0).coefficients(), &w, 1e-8);
+            assert_close(&format!("{label} ρ 0"), net(0.0).coefficients(), &w, 1e-8);
         });
     }
 }
@@ -285,7 +285,7 @@ fn latent_groups_by_columns_and_by_prox() {
                         (a.objective - b.objective).abs() <= 1e-10 * a.scale,
                         "{label}: {a} {b}"
                     );
-                    assert_close(&label, &model.coefficients(), &by_prox.coefficients, 2e-5);
+                    assert_close(&label, model.coefficients(), &by_prox.coefficients, 2e-5);
                     assert!((a.scale - b.scale).abs() <= 1e-12 * a.scale);
                 }
             }
@@ -568,7 +568,7 @@ fn an_intercept_is_centring_and_a_column_of_ones() {
             .unwrap();
         assert_close(
             label,
-            &with.coefficients(),
+            with.coefficients(),
             without.coefficients().slice(s![..P]),
             1e-8,
         );

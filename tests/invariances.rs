@@ -56,7 +56,7 @@ fn order_of_features_and_rows() {
         assert_close(
             label,
             &a.coefficients().select(Axis(0), &columns),
-            &b.coefficients(),
+            b.coefficients(),
             1e-9,
         );
         assert_close(label, [&a.intercept()], [&b.intercept()], 1e-8);
@@ -66,7 +66,7 @@ fn order_of_features_and_rows() {
         assert_close(
             label,
             &a.coefficients().select(Axis(0), &columns),
-            &b.coefficients(),
+            b.coefficients(),
             1e-7,
         );
         let a = fit!(MultiTaskLasso::new(0.2), method, &x, &wide);
@@ -79,7 +79,7 @@ fn order_of_features_and_rows() {
         assert_close(
             label,
             &a.coefficients().select(Axis(0), &columns),
-            &b.coefficients(),
+            b.coefficients(),
             1e-7,
         );
     });
@@ -147,7 +147,7 @@ fn scales() {
         assert_close(
             label,
             &(&scaled.coefficients() / 1e4),
-            &base.coefficients(),
+            base.coefficients(),
             1e-8,
         );
         // Sample weights are rescaled to mean 1.
@@ -158,8 +158,8 @@ fn scales() {
             let scaled = fit!(Lasso::new(0.1).sample_weights(s), method, &x, &y);
             assert_close(
                 &format!("{label} s {c:e}"),
-                &scaled.coefficients(),
-                &base.coefficients(),
+                scaled.coefficients(),
+                base.coefficients(),
                 1e-9,
             );
         }
@@ -184,7 +184,7 @@ fn standardised_fits_do_not_know_units() {
         assert_close(
             label,
             &(&other.coefficients() * &units),
-            &base.coefficients(),
+            base.coefficients(),
             1e-8,
         );
         assert_close(label, [&other.intercept()], [&base.intercept()], 1e-7);
@@ -208,7 +208,7 @@ fn rotations_of_tasks() {
         let turned = fit!(MultiTaskLasso::new(0.3), method, &x, &y.dot(&rotation));
         assert_close(
             label,
-            &turned.coefficients(),
+            turned.coefficients(),
             &base.coefficients().dot(&rotation),
             1e-7,
         );
@@ -221,7 +221,7 @@ fn rotations_of_tasks() {
         );
         assert_close(
             label,
-            &turned.coefficients(),
+            turned.coefficients(),
             &base.coefficients().dot(&rotation),
             1e-7,
         );
@@ -240,7 +240,7 @@ fn copies_and_zeros() {
         let twice = tight(Lasso::new(0.1)).fit(&more, &y).unwrap();
         let w = twice.coefficients();
         let sum: Vec<f64> = (0..p).map(|j| w[j] + w[j + p + 3]).collect();
-        assert_close(label, &base.coefficients(), &sum, 1e-5);
+        assert_close(label, base.coefficients(), &sum, 1e-5);
         assert!((p..p + 3).all(|j| w[j] == 0.0), "{label}");
         assert!(
             (base.certificate().objective - twice.certificate().objective).abs()
