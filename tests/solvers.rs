@@ -8,14 +8,33 @@ use sparsereg::problem::Problem;
 use sparsereg::solver::Status;
 
 /// The certificate must be what the definitions say, and the gap must bound the distance to `optimum`.
-fn check(label: &str, data: (&ndarray::Array2<f64>, &ndarray::Array2<f64>), entry: &Entry, lambda: f64, solution: &sparsereg::solver::Solution, optimum: f64) {
+fn check(
+    label: &str,
+    data: (&ndarray::Array2<f64>, &ndarray::Array2<f64>),
+    entry: &Entry,
+    lambda: f64,
+    solution: &sparsereg::solver::Solution,
+    optimum: f64,
+) {
     let (x, y) = data;
     let c = &solution.certificate;
     let (primal, dual) = primal_dual(x, y, entry, lambda, &solution.coefficients);
-    assert!((primal - c.objective).abs() <= 1e-12 * c.scale, "{label}: objective {} is not {primal}", c.objective);
+    assert!(
+        (primal - c.objective).abs() <= 1e-12 * c.scale,
+        "{label}: objective {} is not {primal}",
+        c.objective
+    );
     assert!(c.gap >= 0.0, "{label}: {c}");
-    assert!(primal - dual <= c.gap + 1e-9 * c.gap + 1e-12 * c.scale, "{label}: recomputed gap {:e}, {c}", primal - dual);
-    assert!(primal - optimum <= c.gap + c.rounding + 1e-13 * c.scale, "{label}: {:e} above the optimum, {c}", primal - optimum);
+    assert!(
+        primal - dual <= c.gap + 1e-9 * c.gap + 1e-12 * c.scale,
+        "{label}: recomputed gap {:e}, {c}",
+        primal - dual
+    );
+    assert!(
+        primal - optimum <= c.gap + c.rounding + 1e-13 * c.scale,
+        "{label}: {:e} above the optimum, {c}",
+        primal - optimum
+    );
 }
 
 /// Runs all solvers on all entries; returns what does not converge.
@@ -56,12 +75,22 @@ fn failures(entries: impl Fn(usize) -> Vec<Entry>) -> Vec<String> {
 #[test]
 fn every_solver_reaches_1e_10_on_every_penalty() {
     let failures = failures(entries);
-    assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} failures\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 #[test]
 #[ignore = "known bug: with w ≥ 0 and weight 0 no dual point is ever feasible to the last bit, so the gap stays open"]
 fn every_solver_reaches_1e_10_on_constraints_without_a_penalty() {
     let failures = failures(constrained_entries);
-    assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} failures\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
