@@ -121,9 +121,29 @@ impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
     /// (so the KKT violation is the one that is left when the free coefficients are at their best).
     /// Writes the gradient at u into `g`.
     pub fn certify(&self, w: &[f64], at: &S::Point, scale: f64, g: &mut [f64]) -> (Certificate, DualPoint) {
-        let free = self.penalty.free_columns(self.lambda);
-        let dual = self.smooth.dual(at, &free, g);
+        let mut free = self.penalty.free_columns(self.lambda);
+        let mut dual = self.smooth.dual(at, &free, g);
+        while self.extend_free(w, &mut free, g) {
+            dual = self.smooth.dual(at, &free, g);
+        }
         self.certify_at(w, at, &dual, scale, &free, g)
+    }
+
+    /// Adds the columns whose gradient no λ can balance (constrained but not penalised ones, at the wrong side of zero
+    /// by however little) to those that the dual point is made orthogonal to: a gradient of zero is always feasible.
+    /// Returns whether there were any; the dual point then has to be made anew.
+    pub(crate) fn extend_free(&self, w: &[f64], free: &mut Vec<usize>, g: &mut [f64]) -> bool {
+        self.zero_free(free, g);
+        if self.penalty.critical_lambda(g).is_finite()
+            || self.penalty.fenchel_young(self.lambda, w, g, 1.0).is_finite()
+        {
+            return false;
+        }
+        let before = free.len();
+        free.extend(self.penalty.unbalanced_columns(g));
+        free.sort_unstable();
+        free.dedup();
+        free.len() > before
     }
 
     /// [`certify`](Self::certify) for a dual point and its gradient that are already there.

@@ -622,7 +622,6 @@ fn every_estimator_reaches_1e_10() {
 
 /// Least squares with w ≥ 0.
 #[test]
-#[ignore = "known bug: with w ≥ 0 and λ = 0 no dual point is ever feasible to the last bit, so the gap stays open"]
 fn nonnegative_least_squares_converges() {
     for seed in 0..5 {
         let (x, y) = single(20 + seed, 30, 8);

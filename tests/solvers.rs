@@ -84,7 +84,6 @@ fn every_solver_reaches_1e_10_on_every_penalty() {
 }
 
 #[test]
-#[ignore = "known bug: with w ≥ 0 and weight 0 no dual point is ever feasible to the last bit, so the gap stays open"]
 fn every_solver_reaches_1e_10_on_constraints_without_a_penalty() {
     let failures = failures(constrained_entries);
     assert!(

@@ -68,6 +68,10 @@ pub trait Penalty: Sync {
     fn free_columns(&self, _lambda: f64) -> Vec<usize> {
         Vec::new()
     }
+    /// Columns whose gradient no λ can balance: weight 0 with a constraint, and g on the wrong side of zero.
+    fn unbalanced_columns(&self, _g: &[f64]) -> Vec<usize> {
+        Vec::new()
+    }
 }
 
 /// λΩ as a sum over blocks of columns: what coordinate and block descent need.
@@ -189,6 +193,13 @@ impl<P: BlockPenalty> Penalty for P {
         (0..partition.len())
             .filter(|&b| self.is_free(b, lambda))
             .flat_map(|b| partition.block(b))
+            .collect()
+    }
+
+    fn unbalanced_columns(&self, g: &[f64]) -> Vec<usize> {
+        each_block(self, g)
+            .filter(|(b, r)| self.critical_lambda_block(*b, &g[r.clone()]) == f64::INFINITY)
+            .flat_map(|(b, _)| self.partition().block(b))
             .collect()
     }
 }

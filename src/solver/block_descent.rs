@@ -300,25 +300,30 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
 
     /// The certificate at the current w. `moved`: w has changed since the gradient was computed.
     fn certify(&mut self, lambda: f64, alive: &[usize], moved: bool) -> (Certificate, DualPoint) {
-        let free = self.penalty.free_columns(lambda);
+        let problem = Problem::new(self.smooth, self.penalty, lambda);
+        let mut free = self.penalty.free_columns(lambda);
+        if moved {
+            // Rebuilt from scratch, so that no drift of updates gets into a certificate.
+            self.at = self.smooth.point(&self.w);
+        }
         if moved || self.partial || free != self.free {
-            if moved {
-                // Rebuilt from scratch, so that no drift of updates gets into a certificate.
-                self.at = self.smooth.point(&self.w);
+            self.partial = 2 * alive.len() < self.penalty.partition().len();
+            loop {
+                self.dual = self.smooth.dual_point(&self.at, &free);
+                if self.partial {
+                    // Screened blocks are zero in every optimum: the problem without them has the same optimal value,
+                    // and its dual does not ask for their gradient.
+                    self.g.fill(0.0);
+                    self.pass_over(alive);
+                } else {
+                    self.smooth.design().transpose_apply(&self.dual, &mut self.g);
+                }
+                if !problem.extend_free(&self.w, &mut free, &mut self.g) {
+                    break;
+                }
             }
             self.free = free;
-            self.dual = self.smooth.dual_point(&self.at, &self.free);
-            self.partial = 2 * alive.len() < self.penalty.partition().len();
-            if self.partial {
-                // Screened blocks are zero in every optimum: the problem without them has the same optimal value, and
-                // its dual does not ask for their gradient.
-                self.g.fill(0.0);
-                self.pass_over(alive);
-            } else {
-                self.smooth.design().transpose_apply(&self.dual, &mut self.g);
-            }
         }
-        let problem = Problem::new(self.smooth, self.penalty, lambda);
         problem.certify_at(&self.w, &self.at, &self.dual, self.scale, &self.free, &mut self.g)
     }
 

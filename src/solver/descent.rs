@@ -88,11 +88,11 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
         let mut at_one = 0.0;
         for active in self.blocks {
             let range = self.slice(active);
-            if self.penalty.is_free(active.id, self.lambda) {
-                continue;
-            }
             let (g, buffer) = scratch.gradient(range.len());
             self.model.block_gradient(state, active.cols.clone(), g);
+            if self.is_unbalanced(active, &w[range.clone()], g) {
+                continue;
+            }
             critical = critical.max(self.penalty.critical_lambda_block(active.id, g));
             at_one += self.penalty.fenchel_young_block(active.id, self.lambda, &w[range], g, 1.0, buffer);
         }
@@ -103,24 +103,34 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
         let mut gap = 0.5 * (1.0 - scale) * (1.0 - scale) * self.model.energy(w, state);
         for active in self.blocks {
             let range = self.slice(active);
-            if self.penalty.is_free(active.id, self.lambda) {
-                continue;
-            }
             let (g, buffer) = scratch.gradient(range.len());
             self.model.block_gradient(state, active.cols.clone(), g);
+            if self.is_unbalanced(active, &w[range.clone()], g) {
+                continue;
+            }
             gap += self.penalty.fenchel_young_block(active.id, self.lambda, &w[range], g, scale, buffer);
         }
         gap + self.free_gap(w, state, scratch)
     }
 
-    /// What the free blocks still promise: ½ Σ ‖g_b‖²/L_b, a lower bound of their share that vanishes with it.
-    fn free_gap(&self, _w: &[f64], state: &[f64], scratch: &mut Scratch) -> f64 {
+    /// Whether no scaling can make the gradient of the block feasible: free blocks, and constrained ones without a penalty.
+    fn is_unbalanced(&self, active: &Active, w: &[f64], g: &[f64]) -> bool {
+        self.penalty.is_free(active.id, self.lambda)
+            || (self.penalty.critical_lambda_block(active.id, g) == f64::INFINITY
+                && self.penalty.fenchel_young_block(active.id, self.lambda, w, g, 1.0, &mut Vec::new()) == f64::INFINITY)
+    }
+
+    /// What those blocks still promise: ½ Σ ‖g_b‖²/L_b, a lower bound of their share that vanishes with it.
+    fn free_gap(&self, w: &[f64], state: &[f64], scratch: &mut Scratch) -> f64 {
         let mut gap = 0.0;
         for (active, curvature) in self.blocks.iter().zip(self.curvatures) {
-            if curvature.largest > 0.0 && self.penalty.is_free(active.id, self.lambda) {
-                let (g, _) = scratch.pair(self.slice(active).len());
+            if curvature.largest > 0.0 {
+                let range = self.slice(active);
+                let (g, _) = scratch.pair(range.len());
                 self.model.block_gradient(state, active.cols.clone(), g);
-                gap += 0.5 * g.iter().map(|g| g * g).sum::<f64>() / curvature.largest;
+                if self.is_unbalanced(active, &w[range], g) {
+                    gap += 0.5 * g.iter().map(|g| g * g).sum::<f64>() / curvature.largest;
+                }
             }
         }
         gap
