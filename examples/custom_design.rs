@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use ndarray::Array1;
 use sparsereg::design::{Design, LinearOperator};
-use sparsereg::solver::{Solution, Solver, Start, Stopping};
+use sparsereg::solver::{Solver, Start};
 use sparsereg::{
     loss::Squared, penalty::L1, prelude::*, problem::Problem, smooth::LinearPredictor,
 };
@@ -92,28 +92,15 @@ fn main() -> Outcome {
     let penalty = L1::new(n).with_weights(weights.clone())?;
     let smooth = LinearPredictor::new(RunningSum { n }, Squared::new(y.to_vec(), n));
     let problem = Problem::new(&smooth, &penalty, lambda);
-    let stopping = Stopping {
-        tolerance: 1e-10,
-        ..Stopping::default()
-    };
-    let report = |name: &str, s: &Solution| {
-        println!(
-            "{name:<14} {} in {} iterations\n               {}",
-            s.status, s.iterations, s.certificate
-        );
-    };
-    let fista = Fista {
-        stopping,
-        ..Fista::default()
+    let (mut fista, mut descent) = (Fista::default(), BlockDescent::default());
+    fista.stopping.tolerance = 1e-10;
+    descent.stopping.tolerance = 1e-10;
+    let fista = fista.solve(&problem, Start::Zero, &mut ());
+    let descent = descent.solve(&problem, Start::Zero, &mut ());
+    for (name, s) in [("Fista", &fista), ("BlockDescent", &descent)] {
+        println!("{name}: {} in {} iterations", s.status, s.iterations);
+        println!("  {}", s.certificate);
     }
-    .solve(&problem, Start::Zero, &mut ());
-    report("Fista", &fista);
-    let descent = BlockDescent {
-        stopping,
-        ..BlockDescent::default()
-    }
-    .solve(&problem, Start::Zero, &mut ());
-    report("BlockDescent", &descent);
 
     // The same problem through the estimator: the level is a column, so no intercept is fitted on top.
     let lasso = Lasso::new(lambda)
@@ -121,11 +108,8 @@ fn main() -> Outcome {
         .intercept(false)
         .tolerance(1e-10);
     let model = lasso.fit(&RunningSum { n }, &y)?;
-    println!(
-        "Lasso::fit     {}\n               {}",
-        model.status(),
-        model.certificate()
-    );
+    println!("Lasso::fit: {}", model.status());
+    println!("  {}", model.certificate());
     println!("\n{:>8} {:>9}", "jump at", "size");
     for j in model.support().into_iter().filter(|&j| j > 0) {
         println!("{j:>8} {:>9.4}", model.coefficients()[j]);
