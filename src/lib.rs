@@ -4,7 +4,7 @@
 //! minimise over W ∈ ℝ^{p×q}, b ∈ ℝ^q:     F(XW + 1bᵀ) + λ Ω(W)
 //! ```
 //!
-//! F is a mean loss, Ω a norm that makes coefficients, groups or rows of W exactly zero, b an intercept without penalty.
+//! F is a mean loss, Ω a penalty that makes coefficients, groups or rows of W exactly zero, b an intercept without penalty.
 //! Every answer carries a [`Certificate`](problem::Certificate): a duality gap, which bounds how far its objective can be
 //! above the optimum.
 //!
