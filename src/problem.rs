@@ -134,13 +134,14 @@ impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
     /// Returns whether there were any; the dual point then has to be made anew.
     pub(crate) fn extend_free(&self, w: &[f64], free: &mut Vec<usize>, g: &mut [f64]) -> bool {
         self.zero_free(free, g);
-        if self.penalty.critical_lambda(g).is_finite()
+        let critical = self.penalty.critical_lambda(g);
+        if (critical.is_finite() && (self.lambda > 0.0 || critical == 0.0))
             || self.penalty.fenchel_young(self.lambda, w, g, 1.0).is_finite()
         {
             return false;
         }
         let before = free.len();
-        free.extend(self.penalty.unbalanced_columns(g));
+        free.extend(self.penalty.unbalanced_columns(self.lambda, g));
         free.sort_unstable();
         free.dedup();
         free.len() > before

@@ -932,7 +932,14 @@ fn views_check_what_they_are_made_of() {
             found: 1
         }
     );
-    for value in [0.0, -1.0, NAN, -INF] {
+    is!(
+        Standardized::new(dense(), None, Some(vec![1.0, NAN])),
+        NotFinite {
+            argument: "scale",
+            index: [1]
+        }
+    );
+    for value in [0.0, -1.0, -INF] {
         is!(
             Standardized::new(dense(), None, Some(vec![1.0, value])),
             OutOfRange {

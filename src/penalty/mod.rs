@@ -68,8 +68,8 @@ pub trait Penalty: Sync {
     fn free_columns(&self, _lambda: f64) -> Vec<usize> {
         Vec::new()
     }
-    /// Columns whose gradient no λ can balance: weight 0 with a constraint, and g on the wrong side of zero.
-    fn unbalanced_columns(&self, _g: &[f64]) -> Vec<usize> {
+    /// Columns whose gradient no scaling can balance: a constraint without a penalty, and g on the wrong side of zero.
+    fn unbalanced_columns(&self, _lambda: f64, _g: &[f64]) -> Vec<usize> {
         Vec::new()
     }
 }
@@ -196,9 +196,10 @@ impl<P: BlockPenalty> Penalty for P {
             .collect()
     }
 
-    fn unbalanced_columns(&self, g: &[f64]) -> Vec<usize> {
+    fn unbalanced_columns(&self, lambda: f64, g: &[f64]) -> Vec<usize> {
+        let unbalanced = |critical: f64| critical == f64::INFINITY || (lambda == 0.0 && critical > 0.0);
         each_block(self, g)
-            .filter(|(b, r)| self.critical_lambda_block(*b, &g[r.clone()]) == f64::INFINITY)
+            .filter(|(b, r)| unbalanced(self.critical_lambda_block(*b, &g[r.clone()])))
             .flat_map(|(b, _)| self.partition().block(b))
             .collect()
     }

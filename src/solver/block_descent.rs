@@ -174,7 +174,8 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
         let alive: Vec<usize> = (0..nblocks).collect();
         self.certify(lambda, &alive, false);
         let critical = self.penalty.critical_lambda(&self.g);
-        let worthwhile = run.stopping.max_iterations > APPROACH_SWEEPS;
+        // A start that the user gives is taken for what it is.
+        let worthwhile = run.stopping.max_iterations > APPROACH_SWEEPS && self.w.iter().all(|&w| w == 0.0);
         if !(worthwhile && lambda > 0.0 && critical.is_finite() && lambda < APPROACH * critical) {
             return;
         }

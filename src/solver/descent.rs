@@ -115,8 +115,9 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
 
     /// Whether no scaling can make the gradient of the block feasible: free blocks, and constrained ones without a penalty.
     fn is_unbalanced(&self, active: &Active, w: &[f64], g: &[f64]) -> bool {
+        let critical = self.penalty.critical_lambda_block(active.id, g);
         self.penalty.is_free(active.id, self.lambda)
-            || (self.penalty.critical_lambda_block(active.id, g) == f64::INFINITY
+            || ((critical == f64::INFINITY || (self.lambda == 0.0 && critical > 0.0))
                 && self.penalty.fenchel_young_block(active.id, self.lambda, w, g, 1.0, &mut Vec::new()) == f64::INFINITY)
     }
 

@@ -370,6 +370,9 @@ impl BlockPenalty for Boxed {
     ) -> bool {
         self.0.curvature_block(b, lambda, w, grad, hess)
     }
+    fn radial(&self, b: usize, lambda: f64) -> Option<(f64, f64)> {
+        self.0.radial(b, lambda)
+    }
     fn has_coordinate_kinks(&self) -> bool {
         self.0.has_coordinate_kinks()
     }
