@@ -25,12 +25,12 @@ impl BlockPenalty for AsymmetricL1 {
 
 fn main() -> support::Outcome {
     let (names, data) = support::read_numbers("diabetes.csv", 0)?;
-    let (x, y) = data.view().split_at(ndarray::Axis(1), 10);
+    let (x, y) = (data.slice(ndarray::s![.., ..10]), data.column(10));
     let own = Penalized::new(1.0, AsymmetricL1(Partition::singletons(10))).standardize(true);
     let model = own.feature_names(names[..10].to_vec()).fit(&x, &y)?;
     println!("{model}");
-    let l1 = MultiTaskLasso::new(1.0).standardize(true).fit(&x, &y)?;
-    let negative = |m: &MultiTaskModel| m.coefficients().iter().filter(|w| **w < 0.0).count();
+    let l1 = Lasso::new(1.0).standardize(true).fit(&x, &y)?;
+    let negative = |m: &LinearModel| m.coefficients().iter().filter(|w| **w < 0.0).count();
     let (n, m) = (negative(&model), negative(&l1));
     let claim = format!("{n} negative coefficients, {m} with the plain lasso; gap certified");
     support::check(n < m && model.certificate().relative_gap() <= 1e-6, claim)

@@ -56,7 +56,7 @@ fn main() -> Outcome {
     let column_norms: Vec<f64> = lead.axis_chunks_iter(Axis(1), 1).map(norm).collect();
     let blocks =
         GroupL2::new(Partition::from_sizes(&vec![3; sources])?).with_weights(block_norms)?;
-    let joint = Penalized::new(0.0, blocks).intercept(false);
+    let joint = Penalized::new(0.0, blocks).multi_response().intercept(false);
     let lasso = Lasso::default().weights(column_norms).intercept(false);
 
     let mut errors = [Vec::new(), Vec::new(), Vec::new()];

@@ -32,12 +32,27 @@ impl fmt::Display for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "objective {:.10e}, duality gap {:.2e} (relative {:.2e}), KKT violation {:.2e}",
-            self.objective,
+            "objective {}, duality gap {:.2e} (relative {:.2e}, rounding {:.1e}), KKT violation {:.2e}",
+            Plain(self.objective, 8),
             self.gap,
             self.relative_gap(),
+            self.rounding,
             self.kkt
         )
+    }
+}
+
+/// A number with this many decimals where that can be read, in scientific notation otherwise.
+pub(crate) struct Plain(pub f64, pub usize);
+
+impl fmt::Display for Plain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.0.abs();
+        if size == 0.0 || (1e-4..1e7).contains(&size) {
+            write!(f, "{:.*}", self.1, self.0)
+        } else {
+            write!(f, "{:.*e}", self.1, self.0)
+        }
     }
 }
 

@@ -178,7 +178,7 @@ fn bad_values_in_y_are_found() {
             }
         );
         is!(
-            Penalized::new(0.1, L1::new(4)).fit(&x, &y),
+            Penalized::new(0.1, L1::new(4)).multi_response().fit(&x, &y),
             NotFinite {
                 argument: "y",
                 index: [4, 2],
@@ -303,7 +303,7 @@ fn lengths_must_agree() {
             }
         );
         is!(
-            Penalized::new(0.1, L1::new(p)).fit(&x, &Array2::zeros((10, 1))),
+            Penalized::new(0.1, L1::new(p)).fit(&x, &Array1::zeros(10)),
             Length {
                 argument: "penalty",
                 expected: 4,
@@ -388,7 +388,7 @@ fn lambda_is_a_finite_number_that_is_not_negative() {
             }
         );
         is!(
-            Penalized::new(value, L1::new(4)).fit(&x, &Array2::zeros((10, 2))),
+            Penalized::new(value, L1::new(4)).multi_response().fit(&x, &Array2::zeros((10, 2))),
             OutOfRange {
                 argument: "lambda",
                 value: value

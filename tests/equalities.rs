@@ -171,7 +171,7 @@ fn one_task_is_no_task() {
             .fit(&x, &wide)
             .unwrap();
         assert_same(label, &net, &multi, 1e-9);
-        let own = exact(Penalized::new(lambda, L1::new(P)).solver(method))
+        let own = exact(Penalized::new(lambda, L1::new(P)).multi_response().solver(method))
             .fit(&x, &wide)
             .unwrap();
         assert_same(label, &lasso, &own, 1e-9);

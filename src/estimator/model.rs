@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Axis, Data, Ix1
 
 use crate::design::{AsDesign, LinearOperator};
 use crate::error::{Error, Result, check_length};
-use crate::problem::Certificate;
+use crate::problem::{Certificate, Plain};
 use crate::solver::Status;
 
 /// What every fitted linear model holds.
@@ -252,8 +252,8 @@ impl fmt::Display for Fitted {
         let nonzero = rows.len();
         writeln!(
             f,
-            "λ {:.6e}   {nonzero} of {p} features   n {}   R² {:.4}   {}",
-            self.lambda, self.nobservations, self.r_squared, self.status
+            "λ {}   {nonzero} of {p} features   n {}   R² {:.4}   {}",
+            Plain(self.lambda, 6), self.nobservations, self.r_squared, self.status
         )?;
         writeln!(f, "{}", self.certificate)?;
         rows.sort_by(|&a, &b| size(b).total_cmp(&size(a)).then(a.cmp(&b)));
