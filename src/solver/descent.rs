@@ -82,6 +82,7 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
             let range = self.slice(active);
             let size = range.len();
             let (g, v) = scratch.pair(size);
+            self.model.prepare(state, active.cols.clone());
             self.model.block_gradient(state, active.cols.clone(), g);
             let current = &mut w[range];
             if curvature.matrix.is_empty() {
