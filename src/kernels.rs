@@ -7,12 +7,14 @@
 //!
 //! The order of every sum depends on lengths and on the instruction set only: same machine, same bits.
 
+// Register tiles are indexed by constants; iterators over arrays of arrays hide that from reader and compiler.
+#![allow(clippy::needless_range_loop)]
+
 use std::marker::PhantomData;
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Rows handled at a time where lines have to be widened or several right-hand sides share them: with four lines of
-/// them (16 KB) and two right-hand sides the tile stays in the first-level cache.
+/// Numbers that are widened into a buffer at a time, where conversion on the fly is not enough: four lines take 16 KB.
 const TILE: usize = 512;
 
 /// How a stored number becomes an `f64`. Sealed: implemented for `f64` and `f32` only.
@@ -52,6 +54,7 @@ impl Store for f64 {
     fn widen<'x>(x: &'x [Self], _: &'x mut [f64; TILE]) -> &'x [f64] {
         x
     }
+    #[inline(always)]
     fn as_f64(x: &[Self]) -> Option<&[f64]> {
         Some(x)
     }
@@ -76,6 +79,7 @@ impl Store for f32 {
         }
         wide
     }
+    #[inline(always)]
     fn as_f64(_: &[Self]) -> Option<&[f64]> {
         None
     }
@@ -136,23 +140,16 @@ impl<'x, T: Store, F: Fn(usize) -> &'x [T]> WithSimd for DotLines<'x, '_, T, F> 
             out,
             ..
         } = self;
-        let q = if count == 0 { 0 } else { out.len() / count };
+        let q = out.len().checked_div(count).unwrap_or(0);
         let quads = count / 4 * 4;
         if q == 1 {
             let r = &r[..n];
-            if quads > 0 {
-                let mut buffer = [[0.0; TILE]; 4];
-                for k in (0..quads).step_by(4) {
-                    let x = [line(k), line(k + 1), line(k + 2), line(k + 3)];
-                    let dots = long_dots::<S, T, 4, 2>(s, x, r, &mut buffer);
-                    out[k..k + 4].copy_from_slice(&dots);
-                }
+            for k in (0..quads).step_by(4) {
+                let x = [line(k), line(k + 1), line(k + 2), line(k + 3)];
+                out[k..k + 4].copy_from_slice(&long_dots::<S, T, 4, 2, 8>(s, x, r));
             }
-            if quads < count {
-                let mut buffer = [[0.0; TILE]; 1];
-                for k in quads..count {
-                    out[k] = long_dots::<S, T, 1, 4>(s, [line(k)], r, &mut buffer)[0];
-                }
+            for k in quads..count {
+                out[k] = long_dots::<S, T, 1, 4, 32>(s, [line(k)], r)[0];
             }
             return;
         }
@@ -178,23 +175,44 @@ impl<'x, T: Store, F: Fn(usize) -> &'x [T]> WithSimd for DotLines<'x, '_, T, F> 
 
 /// C lines with one right-hand side; the accumulators live through the whole length.
 #[inline(always)]
-fn long_dots<S: Simd, T: Store, const C: usize, const U: usize>(
+fn long_dots<S: Simd, T: Store, const C: usize, const U: usize, const L: usize>(
     s: S,
     x: [&[T]; C],
     r: &[f64],
-    buffer: &mut [[f64; TILE]; C],
 ) -> [f64; C] {
-    let n = r.len();
-    let x = x.map(|x| &x[..n]);
-    let mut sums = [[[s.splat_f64s(0.0); 1]; C]; U];
-    let mut from = 0;
-    while from < n {
-        let to = from.saturating_add(T::TILE).min(n);
-        let wide = widen_all(x, from, to, buffer);
-        sums = accumulate::<S, C, 1, U>(s, wide, [&r[from..to]], sums);
-        from = to;
+    let lines = x.map(|x| &x[..r.len()]);
+    let mut as_stored: [&[f64]; C] = [&[]; C];
+    for (stored, x) in as_stored.iter_mut().zip(lines) {
+        match T::as_f64(x) {
+            Some(x) => *stored = x,
+            None => return widening_dots::<T, C, L>(lines, r),
+        }
     }
+    let sums = accumulate::<S, C, 1, U>(s, as_stored, [r], [[[s.splat_f64s(0.0); 1]; C]; U]);
     finish(s, sums).map(|[dot]| dot)
+}
+
+/// The same for numbers that have to be widened: with L accumulators per line the compiler vectorises this by itself,
+/// conversion included, for whatever instruction set the caller was dispatched to.
+#[inline(always)]
+fn widening_dots<T: Store, const C: usize, const L: usize>(x: [&[T]; C], r: &[f64]) -> [f64; C] {
+    let (r, r_tail) = r.as_chunks::<L>();
+    let x = x.map(|x| x.as_chunks::<L>());
+    let heads = x.map(|x| &x.0[..r.len()]);
+    let mut sums = [[0.0; L]; C];
+    for (i, r) in r.iter().enumerate() {
+        for c in 0..C {
+            for l in 0..L {
+                sums[c][l] += heads[c][i][l].to_f64() * r[l];
+            }
+        }
+    }
+    let mut out = [0.0; C];
+    for c in 0..C {
+        let tail: f64 = x[c].1.iter().zip(r_tail).map(|(x, r)| x.to_f64() * r).sum();
+        out[c] = sums[c].iter().sum::<f64>() + tail;
+    }
+    out
 }
 
 /// C lines with all right-hand sides, two at a time, rows tile by tile: adds to `out` (line-major).
@@ -211,7 +229,7 @@ fn tiled_dots<S: Simd, T: Store, const C: usize>(
     let zero = s.splat_f64s(0.0);
     let mut from = 0;
     while from < n {
-        let to = (from + TILE).min(n);
+        let to = (from + T::TILE.min(1024)).min(n);
         let wide = widen_all(x, from, to, buffer);
         let response = |t: usize| &r[t * n + from..t * n + to];
         for t in (0..q - q % 2).step_by(2) {
@@ -359,7 +377,6 @@ impl<'x, T: Store, F: Fn(usize) -> &'x [T], G: Fn(usize) -> f64> WithSimd
         let mut lines: [&[T]; 4] = [&[]; 4];
         let mut alphas = [0.0; 4];
         let mut held = 0;
-        let mut buffer = [[0.0; TILE]; 4];
         for k in 0..count {
             let alpha = coefficient(k);
             if alpha == 0.0 {
@@ -369,13 +386,12 @@ impl<'x, T: Store, F: Fn(usize) -> &'x [T], G: Fn(usize) -> f64> WithSimd
             alphas[held] = alpha;
             held += 1;
             if held == 4 {
-                long_axpy::<S, T, 4, 1>(s, alphas, lines, y, &mut buffer);
+                long_axpy::<S, T, 4, 1>(s, alphas, lines, y);
                 held = 0;
             }
         }
-        let [buffer, ..] = &mut buffer;
         for (&alpha, &x) in alphas.iter().zip(&lines).take(held) {
-            long_axpy::<S, T, 1, 4>(s, [alpha], [x], y, std::array::from_mut(buffer));
+            long_axpy::<S, T, 1, 4>(s, [alpha], [x], y);
         }
     }
 }
@@ -386,18 +402,24 @@ fn long_axpy<S: Simd, T: Store, const C: usize, const U: usize>(
     alpha: [f64; C],
     x: [&[T]; C],
     y: &mut [f64],
-    buffer: &mut [[f64; TILE]; C],
 ) {
-    let n = y.len();
-    let x = x.map(|x| &x[..n]);
-    let alpha = alpha.map(|a| s.splat_f64s(a));
-    let mut from = 0;
-    while from < n {
-        let to = from.saturating_add(T::TILE).min(n);
-        let wide = widen_all(x, from, to, buffer);
-        axpy_tile::<S, C, U>(s, alpha, wide, &mut y[from..to]);
-        from = to;
+    let lines = x.map(|x| &x[..y.len()]);
+    let mut as_stored: [&[f64]; C] = [&[]; C];
+    for (stored, x) in as_stored.iter_mut().zip(lines) {
+        match T::as_f64(x) {
+            Some(x) => *stored = x,
+            // vectorised by the compiler: nothing is summed across lanes
+            None => {
+                for (i, y) in y.iter_mut().enumerate() {
+                    for c in 0..C {
+                        *y += alpha[c] * lines[c][i].to_f64();
+                    }
+                }
+                return;
+            }
+        }
     }
+    axpy_tile::<S, C, U>(s, alpha.map(|a| s.splat_f64s(a)), as_stored, y);
 }
 
 #[inline(always)]

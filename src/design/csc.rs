@@ -71,8 +71,8 @@ impl Csc {
         check_length("values", indptr[ncols], values.len())?;
         for span in indptr.windows(2) {
             let mut least = 0;
-            for position in span[0]..span[1] {
-                let index = indices[position] as usize;
+            for (k, &index) in indices[span[0]..span[1]].iter().enumerate() {
+                let (position, index) = (span[0] + k, index as usize);
                 if index >= nrows {
                     return Err(Error::Index {
                         argument: "indices",

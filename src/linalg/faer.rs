@@ -5,6 +5,7 @@ use ::faer::linalg::cholesky::llt;
 use ::faer::linalg::evd::{self, ComputeEigenvectors};
 use ::faer::linalg::matmul;
 use ::faer::linalg::matmul::triangular::{self, BlockStructure};
+use ::faer::linalg::triangular_solve;
 use ::faer::{Accum, ColMut, MatMut, MatRef, Par};
 
 use super::{NoConvergence, NotPositiveDefinite};
@@ -57,11 +58,7 @@ pub(super) fn matmul(a: &[f64], b: &[f64], n: usize, p: usize, m: usize, out: &m
 }
 
 /// Replaces the lower triangle of `work`, a copy of `a`, by L.
-pub(super) fn cholesky(
-    work: &mut [f64],
-    _a: &[f64],
-    p: usize,
-) -> Result<(), NotPositiveDefinite> {
+pub(super) fn cholesky(work: &mut [f64], _a: &[f64], p: usize) -> Result<(), NotPositiveDefinite> {
     let scratch = llt::factor::cholesky_in_place_scratch::<f64>(p, Par::Seq, Default::default());
     llt::factor::cholesky_in_place(
         MatMut::from_column_major_slice_mut(work, p, p),
@@ -71,11 +68,12 @@ pub(super) fn cholesky(
         Default::default(),
     )
     .map(|_| ())
-    .map_err(|llt::factor::LltError::NonPositivePivot { index }| NotPositiveDefinite { pivot: index })
+    .map_err(
+        |llt::factor::LltError::NonPositivePivot { index }| NotPositiveDefinite { pivot: index },
+    )
 }
 
 /// The lower triangle of (LLᵀ)⁻¹.
-#[cfg_attr(all(feature = "lapack", not(test)), allow(dead_code))]
 pub(super) fn inverse_lower(l: &[f64], p: usize, out: &mut [f64]) {
     let scratch = llt::inverse::inverse_scratch::<f64>(p, Par::Seq);
     llt::inverse::inverse(
@@ -97,6 +95,15 @@ pub(super) fn cholesky_solve(l: &[f64], p: usize, b: &mut [f64], columns: usize)
     );
 }
 
+/// b ← L⁻ᵀ b for several columns.
+pub(super) fn solve_lower_transpose(l: &[f64], p: usize, b: &mut [f64], columns: usize) {
+    triangular_solve::solve_upper_triangular_in_place(
+        MatRef::from_column_major_slice(l, p, p).transpose(),
+        MatMut::from_column_major_slice_mut(b, p, columns),
+        Par::Seq,
+    );
+}
+
 /// Ascending eigenvalues and, if asked for, eigenvectors.
 pub(super) fn eigh(
     a: &[f64],
@@ -107,10 +114,12 @@ pub(super) fn eigh(
     if p == 0 {
         return Ok(());
     }
-    let compute =
-        if vectors.is_some() { ComputeEigenvectors::Yes } else { ComputeEigenvectors::No };
-    let scratch =
-        evd::self_adjoint_evd_scratch::<f64>(p, compute, Par::Seq, Default::default());
+    let compute = if vectors.is_some() {
+        ComputeEigenvectors::Yes
+    } else {
+        ComputeEigenvectors::No
+    };
+    let scratch = evd::self_adjoint_evd_scratch::<f64>(p, compute, Par::Seq, Default::default());
     evd::self_adjoint_evd(
         MatRef::from_column_major_slice(a, p, p),
         ColMut::from_slice_mut(values).as_diagonal_mut(),

@@ -1,4 +1,4 @@
-//! Plain loops over columns: for matrices too small for a library call, and for single right-hand sides.
+//! Plain loops over columns: for matrices too small for a library call.
 
 use super::NotPositiveDefinite;
 
@@ -41,26 +41,6 @@ pub(super) fn cholesky(a: &mut [f64], p: usize) -> Result<(), NotPositiveDefinit
         }
     }
     Ok(())
-}
-
-/// b ← L⁻¹b.
-pub(super) fn solve_lower(l: &[f64], b: &mut [f64]) {
-    let p = b.len();
-    for j in 0..p {
-        let column = &l[j * p + j..(j + 1) * p];
-        let value = b[j] / column[0];
-        b[j] = value;
-        axpy(-value, &column[1..], &mut b[j + 1..]);
-    }
-}
-
-/// b ← L⁻ᵀb.
-pub(super) fn solve_lower_transpose(l: &[f64], b: &mut [f64]) {
-    let p = b.len();
-    for j in (0..p).rev() {
-        let column = &l[j * p + j..(j + 1) * p];
-        b[j] = (b[j] - dot(&column[1..], &b[j + 1..])) / column[0];
-    }
 }
 
 /// The lower triangle of (LLᵀ)⁻¹, by solving for the unit vectors.

@@ -65,6 +65,9 @@ impl Default for BlockDescent {
 /// Gram matrices beyond this many columns cost more memory than they save time.
 const GRAM_COLUMNS: usize = 6000;
 
+/// Sweeps after which the state is rebuilt from the coefficients: rounding adds up along incremental updates.
+const REFRESH: usize = 1000;
+
 /// What is carried from one λ to the next.
 struct Session<'a, D, P> {
     solver: &'a BlockDescent,
@@ -202,7 +205,7 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
             }
             let stop = InnerStop {
                 gap: inner_gap,
-                max_sweeps: run.stopping.max_iterations - self.iterations,
+                max_sweeps: (run.stopping.max_iterations - self.iterations).min(REFRESH),
                 deadline: run.stopping.time_limit.map(|limit| run.started + limit),
                 anderson: self.solver.anderson,
                 newton: self.solver.newton,
@@ -213,13 +216,10 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
             // No way forward: the same set, and rounding keeps the gap where it is.
             if added == 0 && certificate.gap >= 0.9 * best_gap {
                 idle += 1;
-                if idle >= 4 {
+                if idle >= 4 && certificate.gap <= 1e3 * certificate.rounding {
                     let (certificate, _) = self.certify(lambda, &alive, true);
-                    let status = match run.verdict(self.iterations, lambda, certificate, self.columns(&set)) {
-                        Some(status) => status,
-                        None => Status::Stalled,
-                    };
-                    return self.solution(certificate, status);
+                    let verdict = run.verdict(self.iterations, lambda, certificate, self.columns(&set));
+                    return self.solution(certificate, verdict.unwrap_or(Status::Stalled));
                 }
             } else {
                 idle = 0;

@@ -174,11 +174,12 @@ struct Run<'w> {
     stopping: Stopping,
     started: Instant,
     watch: &'w mut dyn Watch,
+    last_gap: f64,
 }
 
 impl<'w> Run<'w> {
     fn new(stopping: Stopping, watch: &'w mut dyn Watch) -> Self {
-        Self { stopping, started: Instant::now(), watch }
+        Self { stopping, started: Instant::now(), watch, last_gap: f64::INFINITY }
     }
 
     fn out_of_time(&self) -> bool {
@@ -190,9 +191,12 @@ impl<'w> Run<'w> {
         let progress =
             Progress { iterations, lambda, certificate, working_set, elapsed: self.started.elapsed() };
         let cancelled = self.watch.progress(&progress).is_break();
+        // Below the rounding bound the gap proves nothing more, but as long as it falls the answer still gets better.
+        let stuck = certificate.gap >= 0.5 * self.last_gap;
+        self.last_gap = certificate.gap;
         if certificate.gap <= self.stopping.tolerance * certificate.scale {
             Some(Status::Converged)
-        } else if certificate.gap <= certificate.rounding {
+        } else if certificate.gap <= certificate.rounding && stuck {
             Some(Status::Stalled)
         } else if cancelled {
             Some(Status::Cancelled)

@@ -1,0 +1,226 @@
+//! λ as a sequence: grids, warm-started paths.
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+use ndarray::{ArrayBase, Data};
+
+use crate::design::{AnyDesign, AsDesign, LinearOperator};
+use crate::error::{Error, Result, check_scalar};
+use crate::estimator::{Estimator, Layout, Model, Training, solve_path};
+use crate::loss::Squared;
+use crate::problem::Problem;
+use crate::smooth::LinearPredictor;
+use crate::solver::Watch;
+
+/// The λs of a path.
+///
+/// ```
+/// use sparsereg::path::Grid;
+/// let lambdas = Grid::auto(3).ratio(0.01).resolve(1.0, 50, 10)?;
+/// assert!((lambdas[1] - 0.1).abs() < 1e-15);
+/// # Ok::<(), sparsereg::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grid {
+    points: usize,
+    ratio: Option<f64>,
+    values: Option<Vec<f64>>,
+}
+
+impl Grid {
+    /// `points` values from λ_max (where the first coefficient is about to enter) down to `ratio · λ_max`, geometrically.
+    /// The ratio is 1e-3, or 1e-2 when there are more features than observations.
+    pub fn auto(points: usize) -> Self {
+        Self { points, ratio: None, values: None }
+    }
+
+    /// Sets λ_min / λ_max of an automatic grid.
+    pub fn ratio(mut self, ratio: f64) -> Self {
+        self.ratio = Some(ratio);
+        self
+    }
+
+    /// These values, largest first whatever their order.
+    pub fn values(lambdas: impl Into<Vec<f64>>) -> Self {
+        Self { points: 0, ratio: None, values: Some(lambdas.into()) }
+    }
+
+    /// The λs, falling.
+    ///
+    /// # Errors
+    /// An empty grid, a value that is negative or not finite, a ratio outside (0, 1], or λ_max that is 0 (nothing to
+    /// fit) or infinite (a ridge penalty never gives exact zeros: state the values).
+    pub fn resolve(&self, lambda_max: f64, nrows: usize, ncols: usize) -> Result<Vec<f64>> {
+        if let Some(values) = &self.values {
+            if values.is_empty() {
+                return Err(Error::Empty { argument: "grid" });
+            }
+            if let Some(i) = values.iter().position(|v| !(*v >= 0.0 && v.is_finite())) {
+                let expected = "a finite number >= 0";
+                return Err(Error::OutOfRange { argument: "grid", index: vec![i], value: values[i], expected });
+            }
+            let mut sorted = values.clone();
+            sorted.sort_by(|a, b| b.total_cmp(a));
+            return Ok(sorted);
+        }
+        if self.points == 0 {
+            return Err(Error::Empty { argument: "grid" });
+        }
+        let ratio = self.ratio.unwrap_or(if ncols > nrows { 1e-2 } else { 1e-3 });
+        check_scalar("ratio", ratio, f64::MIN_POSITIVE, 1.0, "a number in (0, 1]")?;
+        if lambda_max == 0.0 {
+            let reason = "λ_max is 0: no feature is correlated with the response, so there is no path".into();
+            return Err(Error::IllPosed { reason });
+        }
+        if !lambda_max.is_finite() {
+            let reason = "λ_max is infinite: this penalty never gives zeros, state the λs with Grid::values".into();
+            return Err(Error::IllPosed { reason });
+        }
+        let last = (self.points - 1).max(1) as f64;
+        // The first value is λ_max itself, not its rounded power.
+        Ok((0..self.points)
+            .map(|k| if k == 0 { lambda_max } else { lambda_max * ratio.powf(k as f64 / last) })
+            .collect())
+    }
+}
+
+impl Default for Grid {
+    fn default() -> Self {
+        Self::auto(100)
+    }
+}
+
+/// The models along a path, λ falling. Every point carries its own certificate and status.
+#[derive(Debug, Clone)]
+pub struct Path<M> {
+    models: Vec<M>,
+}
+
+impl<M: Model> Path<M> {
+    /// One model per λ.
+    pub fn models(&self) -> &[M] {
+        &self.models
+    }
+
+    /// The λs, falling.
+    pub fn lambdas(&self) -> Vec<f64> {
+        self.models.iter().map(Model::lambda).collect()
+    }
+
+    /// Number of points.
+    pub fn len(&self) -> usize {
+        self.models.len()
+    }
+
+    /// Whether there is no point (a path that was cancelled at once).
+    pub fn is_empty(&self) -> bool {
+        self.models.is_empty()
+    }
+
+    /// The features in the order in which they enter as λ falls, with the largest λ of the grid at which each is in.
+    /// Features that enter at the same λ are in the order of their numbers.
+    pub fn entry_order(&self) -> Vec<(usize, f64)> {
+        let mut order: Vec<(usize, f64)> = Vec::new();
+        for model in &self.models {
+            for j in model.support() {
+                if order.iter().all(|(k, _)| *k != j) {
+                    order.push((j, model.lambda()));
+                }
+            }
+        }
+        order
+    }
+}
+
+impl<M: Model> fmt::Display for Path<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:>13} {:>9} {:>8} {:>12}  status", "λ", "features", "R²", "rel. gap")?;
+        for m in &self.models {
+            let gap = m.certificate().relative_gap();
+            writeln!(
+                f,
+                "{:>13.6e} {:>9} {:>8.4} {:>12.2e}  {}",
+                m.lambda(),
+                m.support().len(),
+                m.r_squared(),
+                gap,
+                m.status()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Paths for every [`Estimator`].
+pub trait FitPath: Estimator {
+    /// Fits the whole grid, each λ from the answer before; the estimator's own λ is not used. A point that did not
+    /// converge says so in its status and is no error.
+    ///
+    /// # Errors
+    /// As [`Estimator::fit`] and [`Grid::resolve`].
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use sparsereg::prelude::*;
+    /// let x = array![[1.0, 0.3], [2.0, -0.1], [3.0, 0.2], [4.0, -0.3]];
+    /// let path = Lasso::default().path(&x, &array![5.0, 7.0, 9.0, 11.0], Grid::auto(20))?;
+    /// assert!(path.models()[0].support().is_empty());
+    /// assert_eq!(path.entry_order()[0].0, 0);
+    /// # Ok::<(), sparsereg::Error>(())
+    /// ```
+    fn path<X, S>(&self, x: &X, y: &ArrayBase<S, Self::Response>, grid: Grid) -> Result<Path<Self::Model>>
+    where
+        X: AsDesign + ?Sized,
+        S: Data<Elem = f64>,
+    {
+        self.path_watched(x, y, grid, &mut ())
+    }
+
+    /// [`path`](Self::path) with a watcher; a path that is cancelled ends with the point at which it was.
+    ///
+    /// # Errors
+    /// As [`path`](Self::path).
+    fn path_watched<X, S>(
+        &self,
+        x: &X,
+        y: &ArrayBase<S, Self::Response>,
+        grid: Grid,
+        watch: &mut dyn Watch,
+    ) -> Result<Path<Self::Model>>
+    where
+        X: AsDesign + ?Sized,
+        S: Data<Elem = f64>,
+    {
+        let design = x.as_design()?;
+        let (n, p) = (design.nrows(), design.ncols());
+        let training = Training::new(design, y, self.options())?;
+        let layout = self.layout(p)?;
+        training.with_predictor(&layout, |smooth| {
+            let lambda_max = Problem::new(smooth, &layout.penalty, 0.0).lambda_max();
+            let lambdas = grid.resolve(lambda_max, n, p)?;
+            Ok(Path { models: fit_grid(self, &training, smooth, &layout, &lambdas, watch) })
+        })
+    }
+}
+
+impl<E: Estimator> FitPath for E {}
+
+/// The models at the given, falling λs.
+pub(crate) fn fit_grid<E: Estimator>(
+    estimator: &E,
+    training: &Training<'_>,
+    smooth: &LinearPredictor<AnyDesign<'_>, Squared>,
+    layout: &Layout<E::Penalty>,
+    lambdas: &[f64],
+    watch: &mut dyn Watch,
+) -> Vec<E::Model> {
+    let mut models = Vec::with_capacity(lambdas.len());
+    let problem = Problem::new(smooth, &layout.penalty, 0.0);
+    solve_path(&estimator.options().method, &problem, lambdas, watch, &mut |solution| {
+        let cancelled = solution.status == crate::solver::Status::Cancelled;
+        models.push(estimator.model(training, smooth, layout, lambdas[models.len()], solution));
+        if cancelled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    models
+}
