@@ -12,7 +12,7 @@ use crate::partition::Partition;
 mod elastic_net;
 mod entrywise_l1;
 mod group;
-mod l1;
+pub(crate) mod l1;
 mod latent_overlap;
 mod sparse_group;
 

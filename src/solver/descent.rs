@@ -54,6 +54,11 @@ pub(crate) struct InnerStop {
 }
 
 impl Curvature {
+    /// The largest eigenvalue.
+    pub(crate) fn largest(&self) -> f64 {
+        self.largest
+    }
+
     /// The Hessian of a block of the model.
     pub(crate) fn new<M: Quadratic>(model: &M, cols: Range<usize>) -> Self {
         let k = cols.len();
