@@ -122,6 +122,11 @@ impl LogDet {
         }
     }
 
+    /// `tr(GΘGΘ)` with `G = S − Θ⁻¹`: twice the value that the model of f at Θ promises at most.
+    pub(crate) fn newton_energy(&self, at: &LogDetPoint) -> f64 {
+        trace_of_square(&self.residual(&self.covariance, &at.theta), self.size).max(0.0)
+    }
+
     /// `WΘ − I`, using the zeros of Θ.
     fn residual(&self, dual: &[f64], theta: &[f64]) -> Vec<f64> {
         let p = self.size;
@@ -265,6 +270,19 @@ impl<'a> LogDetModel<'a> {
         let padded = size.next_multiple_of(8);
         let stride = if padded.is_multiple_of(64) { padded + 8 } else { padded };
         Self { size, stride, inverse, gradient, entries, origin }
+    }
+
+    /// The Hessian over all entries, and the gradient at D = 0.
+    pub(crate) fn gram(&self) -> (Vec<f64>, Vec<f64>) {
+        let k = self.entries.len();
+        let mut h = vec![0.0; k * k];
+        self.block_hessian(0..k, &mut h);
+        let slope = |e| {
+            let (i, j) = self.entry(e);
+            let pairs = if i == j { 1.0 } else { 2.0 };
+            pairs * self.gradient[j * self.size + i]
+        };
+        (h, (0..k).map(slope).collect())
     }
 
     /// The state at D = 0.

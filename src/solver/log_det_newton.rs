@@ -9,8 +9,9 @@ use std::time::Instant;
 
 use crate::penalty::{EntrywiseL1, L1, Penalty};
 use crate::problem::{Certificate, Problem};
-use crate::smooth::{LogDet, LogDetModel, LogDetPoint, Smooth};
-use crate::solver::descent::{Active, Curvature, Descent, Scratch};
+use crate::smooth::{GramModel, HessianView, LogDet, LogDetModel, LogDetPoint, Quadratic, Smooth};
+use crate::solver::anderson::Anderson;
+use crate::solver::descent::{Active, Curvature, Descent, InnerStop, Scratch};
 use crate::solver::{Run, Solution, Solver, Start, Status, Stopping, Watch};
 
 /// Proximal Newton for log det terms. An iteration is one Newton step.
@@ -41,7 +42,16 @@ impl Default for LogDetNewton {
 }
 
 /// The descent on the model ends when a sweep gains less than this share of the outer gap.
-const FORCING: f64 = 1e-3;
+const FORCING: f64 = 1e-2;
+
+/// Up to this many free entries the Hessian of the model is stored (it is then small enough to be factored, too).
+const GRAM_ENTRIES: usize = 300;
+
+/// Sweeps without extrapolation: well-conditioned models need no more.
+const EASY_SWEEPS: usize = 8;
+
+/// Diagonal entries of Θ (in units of unit variance) beyond which the problem has no solution that numbers can hold.
+const UNBOUNDED: f64 = 1e13;
 
 /// Share of the predicted decrease that a step must bring.
 const ARMIJO: f64 = 1e-3;
@@ -117,25 +127,31 @@ impl NewtonState {
             return;
         };
         let blocks: Vec<Active> = (0..entries.len()).map(|e| Active { id: e, cols: e..e + 1 }).collect();
-        let curvatures: Vec<Curvature> = (0..entries.len()).map(|e| Curvature::new(&model, e..e + 1)).collect();
-        let descent =
-            Descent { model: &model, penalty: &inner, lambda: 1.0, blocks: &blocks, curvatures: &curvatures, nresponses: 1 };
-        let (mut w, mut state, mut scratch) = (start.clone(), model.state(), Scratch::default());
-        let mut before = start.clone();
-        let mut gained = 0.0;
-        for _ in 0..max_sweeps.max(1) {
-            before.copy_from_slice(&w);
-            if !descent.sweep(&mut w, &mut state, &mut scratch) {
-                break;
-            }
-            let gain: f64 = (w.iter().zip(&before).zip(&curvatures))
-                .map(|((w, b), c)| 0.5 * (w - b) * (w - b) * c.largest())
-                .sum();
-            gained += gain;
-            if gain <= FORCING * gained.min(self.certificate.gap) || deadline.is_some_and(|d| Instant::now() >= d) {
-                break;
-            }
-        }
+        let w = if entries.len() <= GRAM_ENTRIES {
+            // Few entries: the Hessian is stored, and the shared inner loop may finish by exact Newton steps.
+            let (hessian, g) = model.gram();
+            let view = HessianView { values: &hessian, stride: entries.len() };
+            let stop = InnerStop {
+                gap: FORCING * self.certificate.gap.min(p as f64),
+                max_sweeps,
+                deadline,
+                anderson: 5,
+                newton: true,
+            };
+            let model = GramModel::new(view, 1, start.clone(), g, smooth.newton_energy(&self.point));
+            let mut state = model.state();
+            let mut w = start.clone();
+            inner_descent(&model, &inner, &blocks, |descent| {
+                descent.run(&mut w, &mut state, stop);
+            });
+            w
+        } else {
+            let mut w = start.clone();
+            inner_descent(&model, &inner, &blocks, |descent| {
+                sweep_until(descent, &mut w, model.state(), self.certificate.gap, max_sweeps, deadline);
+            });
+            w
+        };
 
         // The step length: positive definite, and an honest share of the predicted decrease.
         let mut predicted = 0.0;
@@ -162,9 +178,10 @@ impl NewtonState {
             let candidate = smooth.factor(next);
             let objective = smooth.value(&candidate) + penalty.value(lambda, candidate.theta());
             if objective <= self.objective + ARMIJO * length * predicted + rounding {
-                self.exhausted = -predicted <= 1e-3 * rounding;
                 self.point = candidate;
                 self.point.invert();
+                let theta = self.point.theta();
+                self.exhausted = -predicted <= 1e-3 * rounding || (0..p).any(|i| theta[i * p + i] > UNBOUNDED);
                 self.objective = objective;
                 self.certify(problem);
                 return;
@@ -172,6 +189,47 @@ impl NewtonState {
             length *= 0.5;
         }
         self.exhausted = true;
+    }
+}
+
+/// Calls `f` with the inner problem over these single coordinates.
+fn inner_descent<M: Quadratic>(model: &M, penalty: &L1, blocks: &[Active], f: impl FnOnce(&Descent<'_, M, L1>)) {
+    let curvatures: Vec<Curvature> = blocks.iter().map(|b| Curvature::new(model, b.cols.clone())).collect();
+    f(&Descent { model, penalty, lambda: 1.0, blocks, curvatures: &curvatures, nresponses: 1 });
+}
+
+/// Sweeps until one gains less than a share of the outer gap (and of what has been gained), with extrapolation where it takes
+/// many.
+fn sweep_until(
+    descent: &Descent<'_, LogDetModel<'_>, L1>,
+    w: &mut Vec<f64>,
+    mut state: Vec<f64>,
+    gap: f64,
+    max_sweeps: usize,
+    deadline: Option<Instant>,
+) {
+    let mut scratch = Scratch::default();
+    let mut anderson = Anderson::new(5);
+    let mut before = w.clone();
+    let mut gained = 0.0;
+    for sweep in 0..max_sweeps.max(1) {
+        before.copy_from_slice(w);
+        if !descent.sweep(w, &mut state, &mut scratch) {
+            return;
+        }
+        let steps = w.iter().zip(&before).zip(descent.curvatures);
+        let gain: f64 = steps.map(|((w, b), c)| 0.5 * (w - b) * (w - b) * c.largest()).sum();
+        gained += gain;
+        if gain <= FORCING * gained.min(gap) || deadline.is_some_and(|d| Instant::now() >= d) {
+            return;
+        }
+        if sweep >= EASY_SWEEPS
+            && let Some((w_new, state_new)) = anderson.push(w, &state)
+            && descent.objective(&w_new, &state_new) < descent.objective(w, &state)
+        {
+            *w = w_new;
+            state = state_new;
+        }
     }
 }
 

@@ -116,6 +116,7 @@ impl PrecisionModel {
     }
 
     fn partial(&self, i: usize, j: usize) -> f64 {
+        let (i, j) = (i.min(j), i.max(j));
         -self.precision[[i, j]] / self.precision[[i, i]].sqrt() / self.precision[[j, j]].sqrt()
     }
 

@@ -145,36 +145,42 @@ impl<'a> Scaled<'a> {
     }
 
     /// Rejects variables that are collinear and not kept apart by a penalty; returns S⁻¹ where nothing is penalised.
+    ///
+    /// The problem has a solution if S is positive definite on every connected set of free pairs (mix S with its blocks:
+    /// a positive definite dual point), and has none if S is singular on a clique of free pairs.
     fn check_free(&self, members: &[usize], smooth: &LogDet, penalty: &EntrywiseL1) -> Result<Option<Vec<f64>>> {
         let (k, s) = (members.len(), smooth.covariance());
-        let mut free = 0;
-        for b in 0..k {
-            for a in 0..b {
-                if penalty.threshold(1.0, b * k + a) == 0.0 {
-                    free += 1;
-                    if 1.0 - s[b * k + a].abs() <= SINGULAR {
-                        let reason = format!(
-                            "variables {} and {} are collinear and their partial correlation is not penalised",
-                            members[a], members[b]
-                        );
-                        return Err(Error::IllPosed { reason });
-                    }
+        let free = |a: usize, b: usize| penalty.threshold(1.0, b * k + a) == 0.0;
+        for group in components(k, free) {
+            let m = group.len();
+            if m == 1 {
+                continue;
+            }
+            let clique = (0..m).all(|b| (0..b).all(|a| free(group[a], group[b])));
+            let part: Vec<f64> = (0..m * m).map(|e| s[group[e / m] * k + group[e % m]]).collect();
+            let factor = Cholesky::factor(&part, m).ok();
+            let factor = factor.filter(|f| (0..m).all(|i| f.lower(i, i) * f.lower(i, i) > SINGULAR * m as f64));
+            match factor {
+                // Only the solver can tell whether the pairs that are penalised suffice.
+                None if !clique => {}
+                None => {
+                    let names: Vec<String> = group.iter().take(5).map(|&a| members[a].to_string()).collect();
+                    let more = if m > 5 { ", …" } else { "" };
+                    let reason = format!(
+                        "variables {}{more} are collinear and the entries between them are not penalised",
+                        names.join(", ")
+                    );
+                    return Err(Error::IllPosed { reason });
                 }
+                Some(factor) if m == k && clique => {
+                    let mut inverse = vec![0.0; k * k];
+                    factor.inverse(&mut inverse);
+                    return Ok(Some(inverse));
+                }
+                Some(_) => {}
             }
         }
-        if free == 0 || 2 * free < k * (k - 1) {
-            return Ok(None);
-        }
-        let singular = || Error::IllPosed {
-            reason: "the covariance is singular and nothing is penalised (use a larger λ)".into(),
-        };
-        let factor = Cholesky::factor(s, k).map_err(|_| singular())?;
-        if (0..k).any(|i| factor.lower(i, i) * factor.lower(i, i) <= SINGULAR * k as f64) {
-            return Err(singular());
-        }
-        let mut inverse = vec![0.0; k * k];
-        factor.inverse(&mut inverse);
-        Ok(Some(inverse))
+        Ok(None)
     }
 
     fn to_unit(&self, members: &[usize], precision: &[f64]) -> Vec<f64> {
@@ -217,8 +223,10 @@ impl<'a> Scaled<'a> {
             for (b, &j) in members.iter().enumerate() {
                 for (a, &i) in members.iter().enumerate() {
                     let e = b * k + a;
-                    precision[j * p + i] = theta[e] / d[i] / d[j];
-                    covariance[j * p + i] = inverse[e] * d[i] * d[j];
+                    // In one order for an entry and its mirror image, so that they agree to the last bit.
+                    let (first, last) = (d[i.min(j)], d[i.max(j)]);
+                    precision[j * p + i] = theta[e] / first / last;
+                    covariance[j * p + i] = inverse[e] * first * last;
                     // The residual of stationarity, in the user's units.
                     let g = (self.correlation(i, j) - inverse[e]) * d[i] * d[j];
                     let t = self.thresholds[j * p + i];
