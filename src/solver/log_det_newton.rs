@@ -119,8 +119,8 @@ impl NewtonState {
             gradient,
         };
         state.certify(problem);
-        // (Not ≤, as the gap may be infinite or NaN.)
-        if !(state.certificate.gap <= FAR * state.certificate.scale) {
+        let gap = state.certificate.gap;
+        if gap.is_nan() || gap > FAR * state.certificate.scale {
             let stage = 0.5 * problem.penalty.critical_lambda(&state.gradient) / problem.lambda;
             if stage > 1.0 && stage.is_finite() {
                 state.stage = stage;

@@ -287,7 +287,7 @@ impl GraphicalLasso {
             check_length("weights", p, given.nrows())?;
             check_length("weights columns", p, given.ncols())?;
             for ((i, j), &value) in given.indexed_iter() {
-                if !(value >= 0.0) {
+                if value.is_nan() || value < 0.0 {
                     let expected = "a number in [0, inf]";
                     return Err(Error::OutOfRange {
                         argument: "weights",

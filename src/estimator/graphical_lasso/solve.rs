@@ -265,7 +265,8 @@ impl<'a> Scaled<'a> {
         status: Status,
         iterations: usize,
     ) -> Result<Answer> {
-        if status == Status::Stalled && !(certificate.relative_gap() <= HOPELESS) {
+        let gap = certificate.relative_gap();
+        if status == Status::Stalled && (gap.is_nan() || gap > HOPELESS) {
             let reason = format!(
                 "no progress is possible in floating-point arithmetic at a relative gap of {:.1e}: the covariance is \
                  numerically singular and the penalty does not mend it",
