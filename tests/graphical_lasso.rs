@@ -56,7 +56,7 @@ fn largest_difference<'a>(
 
 /// `max |W Θ − I|`.
 fn inverse_error(model: &PrecisionModel) -> f64 {
-    let product = model.covariance().dot(model.precision());
+    let product = model.covariance().dot(&model.precision());
     largest_difference(&product, &Array2::eye(product.nrows()))
 }
 
@@ -410,7 +410,7 @@ fn lambda_max_gives_the_diagonal_and_less_an_edge() {
 fn lambda_zero_inverts_the_covariance_or_says_why_not() {
     let s = covariance(&samples(100, 6, 10));
     let model = GraphicalLasso::new(0.0).fit_covariance(&s).unwrap();
-    let product = s.dot(model.precision());
+    let product = s.dot(&model.precision());
     assert!(largest_difference(&product, &Array2::eye(6)) < 1e-12);
     assert!(matches!(
         GraphicalLasso::new(0.0).fit(&samples(4, 6, 10)),
@@ -531,7 +531,7 @@ fn a_penalised_diagonal_is_added_to_the_covariance() {
         .unwrap();
     assert!(largest_difference(a.precision(), b.precision()) < 1e-12);
     let sum: f64 = a.precision().iter().map(|v| v.abs()).sum();
-    let by_hand = (&s * a.precision()).sum() - a.log_det() + 0.1 * sum;
+    let by_hand = (&s * &a.precision()).sum() - a.log_det() + 0.1 * sum;
     assert!((by_hand - a.certificate().objective).abs() < 1e-10);
 }
 
