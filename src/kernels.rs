@@ -87,12 +87,19 @@ impl Store for f32 {
 
 // ---------------------------------------------------------------------------------------------------------------- dot
 
-/// `xᵀr`.
+/// `xᵀr`: the short way of [`dot_lines`] for one line, where at n = 100 every branch counts.
+#[inline]
 pub(crate) fn dot<T: Store>(x: &[T], r: &[f64]) -> f64 {
+    struct Dot<'a, T>(&'a [T], &'a [f64]);
+    impl<T: Store> WithSimd for Dot<'_, T> {
+        type Output = f64;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, s: S) -> f64 {
+            long_dots::<S, T, 1, 4, 32>(s, [self.0], self.1)[0]
+        }
+    }
     let n = x.len().min(r.len());
-    let mut out = [0.0];
-    dot_lines(1, n, |_| x, r, &mut out);
-    out[0]
+    Arch::new().dispatch(Dot(x, &r[..n]))
 }
 
 /// `‖x‖²`.
@@ -332,8 +339,30 @@ fn finish<S: Simd, const C: usize, const R: usize, const U: usize>(
 // --------------------------------------------------------------------------------------------------------------- axpy
 
 /// `y ← y + αx`.
+#[inline]
 pub(crate) fn axpy<T: Store>(alpha: f64, x: &[T], y: &mut [f64]) {
-    axpy_lines(1, |_| x, |_| alpha, y);
+    struct Axpy<'a>(f64, &'a [f64], &'a mut [f64]);
+    impl WithSimd for Axpy<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, s: S) {
+            let alpha = s.splat_f64s(self.0);
+            let (x, x_tail) = S::as_simd_f64s(self.1);
+            let (y, y_tail) = S::as_mut_simd_f64s(self.2);
+            for (y, x) in y.iter_mut().zip(x) {
+                *y = s.mul_add_e_f64s(alpha, *x, *y);
+            }
+            if !y_tail.is_empty() {
+                let sum = s.mul_add_e_f64s(alpha, s.partial_load_f64s(x_tail), s.partial_load_f64s(y_tail));
+                s.partial_store_f64s(y_tail, sum);
+            }
+        }
+    }
+    let n = x.len().min(y.len());
+    match T::as_f64(x) {
+        Some(x) => Arch::new().dispatch(Axpy(alpha, &x[..n], &mut y[..n])),
+        None => axpy_lines(1, |_| x, |_| alpha, y),
+    }
 }
 
 /// `y ← y + Σ_k coefficient(k) · line(k)`: lines with coefficient zero are not touched, the others are added four at a

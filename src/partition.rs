@@ -116,7 +116,7 @@ impl Groups {
     /// [`Error::NotCovered`] for one that is missing.
     pub fn new<G: AsRef<[usize]>>(groups: &[G]) -> Result<Self> {
         let nfeatures = groups.iter().map(|g| g.as_ref().len()).sum();
-        let parsed = Self::parse(groups, nfeatures)?;
+        let parsed = Self::parse(groups, nfeatures, true)?;
         let mut owner = vec![usize::MAX; nfeatures];
         for (g, members) in parsed.members.iter().enumerate() {
             for &j in members {
@@ -170,7 +170,7 @@ impl Groups {
     /// [`Error::Index`] for a feature outside the range, [`Error::Overlap`] for a feature listed twice in one group,
     /// [`Error::NotCovered`] and [`Error::Empty`] as in [`Groups::new`].
     pub fn overlapping<G: AsRef<[usize]>>(groups: &[G], nfeatures: usize) -> Result<Self> {
-        let mut parsed = Self::parse(groups, nfeatures)?;
+        let mut parsed = Self::parse(groups, nfeatures, false)?;
         let mut last = vec![usize::MAX; nfeatures];
         for (g, members) in parsed.members.iter().enumerate() {
             for &j in members {
@@ -184,7 +184,7 @@ impl Groups {
         Ok(parsed)
     }
 
-    fn parse<G: AsRef<[usize]>>(groups: &[G], nfeatures: usize) -> Result<Self> {
+    fn parse<G: AsRef<[usize]>>(groups: &[G], nfeatures: usize, disjoint: bool) -> Result<Self> {
         if groups.is_empty() || groups.iter().any(|g| g.as_ref().is_empty()) {
             return Err(Error::Empty { argument: "groups" });
         }
@@ -198,11 +198,9 @@ impl Groups {
             covered[j] = true;
         }
         let repeated = members.iter().map(Vec::len).sum::<usize>() > covered.iter().filter(|&&c| c).count();
+        // A repetition is the cause when disjoint groups leave a gap: reported in `new`.
         match covered.iter().position(|&c| !c) {
-            // A repetition is the cause when disjoint groups leave a gap: report it in `new`.
-            Some(feature) if !repeated || nfeatures != members.iter().map(Vec::len).sum::<usize>() => {
-                Err(Error::NotCovered { feature })
-            }
+            Some(feature) if !(disjoint && repeated) => Err(Error::NotCovered { feature }),
             _ => Ok(Self { members, nfeatures, overlap: false }),
         }
     }

@@ -521,6 +521,11 @@ impl<T: Element> LinearOperator for Dense<'_, T> {
 
 impl<T: Element> Design for Dense<'_, T> {
     fn dot(&self, cols: Range<usize>, r: &[f64], out: &mut [f64]) {
+        if out.len() == 1 && cols.len() == 1 && self.by == By::Columns {
+            // coordinate descent: no division, no loop
+            out[0] = kernels::dot(self.lines.get(cols.start), r);
+            return;
+        }
         let n = self.nrows;
         let q = responses(r, n);
         match self.by {
@@ -574,6 +579,10 @@ impl<T: Element> Design for Dense<'_, T> {
     }
 
     fn axpy(&self, cols: Range<usize>, delta: &[f64], eta: &mut [f64]) {
+        if delta.len() == 1 && cols.len() == 1 && self.by == By::Columns {
+            kernels::axpy(delta[0], self.lines.get(cols.start), eta);
+            return;
+        }
         let n = self.nrows;
         let q = responses(eta, n);
         match self.by {

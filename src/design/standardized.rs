@@ -35,7 +35,8 @@ pub struct Standardized<D> {
 }
 
 impl<D: Design> Standardized<D> {
-    /// The view with means μ = `center` (`None`: 0) and σ = `scale` (`None`: 1), p values each.
+    /// The view with means μ = `center` (`None`: 0) and σ = `scale` (`None`: 1), p values each. σ = ∞ makes a column zero:
+    /// what becomes of constant columns.
     ///
     /// # Errors
     /// [`Error::Length`], [`Error::NotFinite`], and [`Error::OutOfRange`] for a σ that is not positive.
@@ -47,22 +48,22 @@ impl<D: Design> Standardized<D> {
     /// # Ok::<(), sparsereg::Error>(())
     /// ```
     pub fn new(inner: D, center: Option<Vec<f64>>, scale: Option<Vec<f64>>) -> Result<Self> {
-        for (argument, values) in [("center", &center), ("scale", &scale)] {
-            if let Some(values) = values {
-                check_length(argument, inner.ncols(), values.len())?;
-                check_finite(argument, values)?;
-            }
+        if let Some(center) = &center {
+            check_length("center", inner.ncols(), center.len())?;
+            check_finite("center", center)?;
+        }
+        if let Some(scale) = &scale {
+            check_length("scale", inner.ncols(), scale.len())?;
         }
         if let Some(scale) = &scale
-            && let Some(j) = scale.iter().position(|&s| s <= 0.0)
+            && let Some(j) = scale.iter().position(|&s| s.is_nan() || s <= 0.0)
         {
+            let (argument, index, value) = ("scale", vec![j], scale[j]);
+            if value.is_nan() {
+                return Err(Error::NotFinite { argument, index, value });
+            }
             let expected = "a number > 0";
-            return Err(Error::OutOfRange {
-                argument: "scale",
-                index: vec![j],
-                value: scale[j],
-                expected,
-            });
+            return Err(Error::OutOfRange { argument, index, value, expected });
         }
         Ok(Self {
             inner,
@@ -217,6 +218,9 @@ impl<D: Design> Design for Standardized<D> {
     /// `Σ ((x − μ)/σ − c)² = Σ (x − μ − cσ)² / σ²`
     fn centred_sq_norm(&self, col: usize, centre: f64) -> f64 {
         let sigma = self.deviation(col);
+        if sigma == f64::INFINITY {
+            return self.nrows() as f64 * centre * centre;
+        }
         self.inner
             .centred_sq_norm(col, self.mean(col) + centre * sigma)
             / (sigma * sigma)

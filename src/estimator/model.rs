@@ -5,7 +5,7 @@ use std::fmt;
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Axis, Data, Ix1, Ix2};
 
 use crate::design::{AsDesign, LinearOperator};
-use crate::error::{Result, check_length};
+use crate::error::{Error, Result, check_length};
 use crate::problem::Certificate;
 use crate::solver::Status;
 
@@ -152,6 +152,9 @@ impl LinearModel {
     {
         let prediction = self.predict(x)?;
         check_length("y", prediction.len(), y.len())?;
+        if let Some((i, &value)) = y.iter().enumerate().find(|(_, v)| !v.is_finite()) {
+            return Err(Error::NotFinite { argument: "y", index: vec![i], value });
+        }
         Ok(r_squared(prediction.view(), y.view()))
     }
 }
@@ -212,6 +215,9 @@ impl MultiTaskModel {
         let prediction = self.predict(x)?;
         check_length("y", prediction.nrows(), y.nrows())?;
         check_length("y columns", prediction.ncols(), y.ncols())?;
+        if let Some(((i, t), &value)) = y.indexed_iter().find(|(_, v)| !v.is_finite()) {
+            return Err(Error::NotFinite { argument: "y", index: vec![i, t], value });
+        }
         let each = prediction.axis_iter(Axis(1)).zip(y.axis_iter(Axis(1))).map(|(p, y)| r_squared(p, y));
         Ok(each.sum::<f64>() / y.ncols() as f64)
     }

@@ -58,11 +58,15 @@ pub struct Training<'a> {
 /// Columns whose standard deviation is below this many ulps of their mean are constants.
 const CONSTANT: f64 = 16.0 * f64::EPSILON;
 
+/// What y and the columns of x must be for a gap to mean something.
+const REPRESENTABLE: &str = "values whose squares are representable (about 1e-150 to 1e150)";
+
 impl<'a> Training<'a> {
     /// Checks and prepares.
     ///
     /// # Errors
-    /// Lengths that do not fit, NaN or infinity in y, weights that are negative, not finite or all zero.
+    /// Lengths that do not fit, NaN or infinity in y, squares that overflow or vanish, weights that are negative, not
+    /// finite or all zero.
     pub fn new<S, R>(x: AnyDesign<'a>, y: &ArrayBase<S, R>, options: &Options) -> Result<Self>
     where
         S: Data<Elem = f64>,
@@ -87,6 +91,14 @@ impl<'a> Training<'a> {
                 return Err(Error::NotFinite { argument: "y", index, value });
             }
             responses[t * n + i] = value;
+        }
+        // Squares that overflow or vanish would make every gap look closed.
+        let largest = responses.iter().enumerate().fold((0, 0.0f64), |m, (k, y)| if y.abs() > m.1 { (k, y.abs()) } else { m });
+        let square = largest.1 * largest.1;
+        if largest.1 > 0.0 && !(square >= f64::MIN_POSITIVE && (8.0 * responses.len() as f64 * square).is_finite()) {
+            let (i, t) = (largest.0 % n, largest.0 / n);
+            let index = if y.ndim() > 1 { vec![i, t] } else { vec![i] };
+            return Err(Error::OutOfRange { argument: "y", index, value: responses[largest.0], expected: REPRESENTABLE });
         }
         let weights = options.sample_weights.as_deref().map(|s| normalise(s, n)).transpose()?;
         let roots: Option<Vec<f64>> = weights.as_ref().map(|s| s.iter().map(|s| s.sqrt()).collect());
@@ -145,6 +157,11 @@ impl<'a> Training<'a> {
                 };
                 means[j] = mean(column, weights);
                 let sd = (deviation(column, means[j], weights) / n as f64).sqrt();
+                let far = |x: &&f64| (**x - means[j]).abs() > CONSTANT * means[j].abs();
+                if !sd.is_finite() || (sd == 0.0 && weights.is_none() && column.iter().any(|x| far(&x))) {
+                    let expected = REPRESENTABLE;
+                    return Err(Error::OutOfRange { argument: "x", index: vec![0, j], value: column[0], expected });
+                }
                 if sd <= CONSTANT * means[j].abs() && (options.intercept || sd == 0.0) {
                     // Division by ∞ makes the column zero, and a zero column keeps coefficient 0.
                     scales[j] = f64::INFINITY;

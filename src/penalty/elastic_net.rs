@@ -148,6 +148,11 @@ impl BlockPenalty for ElasticNetPenalty {
         true
     }
 
+    fn radial(&self, b: usize, lambda: f64) -> Option<(f64, f64)> {
+        let (t, quadratic) = self.parts(b, lambda);
+        (!self.nonnegative && t.is_finite()).then_some((t, quadratic))
+    }
+
     fn has_coordinate_kinks(&self) -> bool {
         self.nonnegative
     }

@@ -104,6 +104,11 @@ impl BlockPenalty for GroupL2 {
         true
     }
 
+    fn radial(&self, b: usize, lambda: f64) -> Option<(f64, f64)> {
+        let t = threshold(lambda, self.weights[b]);
+        (!self.nonnegative && t.is_finite()).then_some((t, 0.0))
+    }
+
     fn has_coordinate_kinks(&self) -> bool {
         self.nonnegative
     }

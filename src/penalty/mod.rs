@@ -135,6 +135,10 @@ pub trait BlockPenalty: Sync {
     fn curvature_block(&self, _b: usize, _lambda: f64, _w: &[f64], _grad: &mut [f64], _hess: &mut [f64]) -> bool {
         false
     }
+    /// (t, κ) if `λΩ_b(w) = t‖w‖₂ + κ/2 ‖w‖₂²`: blocks of several columns then have an exact minimiser.
+    fn radial(&self, _b: usize, _lambda: f64) -> Option<(f64, f64)> {
+        None
+    }
     /// Whether single coefficients inside a block can stick at zero (ℓ1 parts, sign constraints): the second-order
     /// finish then never steps across zero.
     fn has_coordinate_kinks(&self) -> bool {

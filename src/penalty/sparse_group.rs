@@ -104,7 +104,9 @@ impl BlockPenalty for SparseGroup {
 
     fn screening_constant(&self, b: usize) -> Option<f64> {
         // Ω_b(w) ≥ (τ + (1−τ)ω)‖w‖₂, so the dual norm is at most ‖g‖₂ divided by that.
-        Some(1.0 / (self.tau + (1.0 - self.tau) * self.weights[b]))
+        let weight = self.weights[b];
+        let block = if weight == f64::INFINITY { weight } else { (1.0 - self.tau) * weight };
+        Some(1.0 / (self.tau + block))
     }
 
     fn curvature_block(&self, b: usize, lambda: f64, w: &[f64], grad: &mut [f64], hess: &mut [f64]) -> bool {

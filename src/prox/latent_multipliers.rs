@@ -95,22 +95,23 @@ impl Multipliers<'_> {
     pub(super) fn residual(&self) -> f64 {
         let mut worst: f64 = 0.0;
         for &g in self.groups {
-            let at = self.constraint(g, 0.0);
+            let at = self.constraint(g, self.mu[g]);
             let ratio = at.square.sqrt();
             let violation = if ratio > 1.0 {
                 ratio - 1.0
             } else {
                 (1.0 - ratio).min(self.mu[g] / at.least)
             };
-            if !(violation <= worst) {
+            // NaN has to show.
+            if violation > worst || violation.is_nan() {
                 worst = violation;
             }
         }
         worst
     }
 
-    /// The constraint of group g with μ_g moved by delta.
-    fn constraint(&self, g: usize, delta: f64) -> Constraint {
+    /// The constraint of group g with `mu` in the place of μ_g. Not with a shift of μ_g: the sum would lose a small `mu`.
+    fn constraint(&self, g: usize, mu: f64) -> Constraint {
         let radius = self.radius[g];
         let (mut square, mut slope, mut least) = (0.0, 0.0, f64::INFINITY);
         for &j in self.members_of(g) {
@@ -118,8 +119,7 @@ impl Multipliers<'_> {
             if y == 0.0 {
                 continue;
             }
-            // Rounding of s_j − μ_g must not pass below what the other multipliers leave at least.
-            let divisor = (self.base + (self.s[j] + delta)).max(self.base);
+            let divisor = self.base + ((self.s[j] - self.mu[g]).max(0.0) + mu);
             let u = y / divisor / radius;
             square += u * u;
             slope += u * u / divisor;
@@ -135,49 +135,50 @@ impl Multipliers<'_> {
     /// Cyclic block ascent: each μ_g in turn to its own maximum, by Newton on the concave `1/‖u_g‖ = 1/r_g`.
     fn sweep(&mut self) {
         for &g in self.groups {
-            let delta = self.best_move(g);
-            if delta == 0.0 {
+            let (old, new) = (self.mu[g], self.best_multiplier(g));
+            if new == old {
                 continue;
             }
-            self.mu[g] = if delta <= -self.mu[g] {
-                0.0
-            } else {
-                self.mu[g] + delta
-            };
             for k in self.starts[g]..self.starts[g + 1] {
-                self.s[self.members[k]] += delta;
+                let s = &mut self.s[self.members[k]];
+                *s = (*s - old).max(0.0) + new;
             }
+            self.mu[g] = new;
         }
         // Afresh, so that sums of zeros are 0 and the rounding of the moves does not pile up.
         sum_multipliers(self.groups, self.starts, self.members, self.mu, self.s);
     }
 
-    fn best_move(&self, g: usize) -> f64 {
-        let low = -self.mu[g];
-        let mut delta: f64 = 0.0;
-        let mut low_is_feasible = None;
-        for _ in 0..60 {
-            let at = self.constraint(g, delta);
+    fn best_multiplier(&self, g: usize) -> f64 {
+        let mut mu = self.mu[g];
+        let mut zero_is_feasible = None;
+        for _ in 0..100 {
+            let at = self.constraint(g, mu);
             let ratio = at.square.sqrt();
             if (ratio - 1.0).abs() <= 2.0 * f64::EPSILON || ratio.is_nan() {
                 break;
             }
-            let step = (ratio - 1.0) * at.square / at.slope;
-            let next = delta + step;
-            // From the right the tangent may pass the end of the interval (at.slope = 0 only if u_g = 0: then it does).
-            if next > low {
-                if next == delta {
+            let next = mu + (ratio - 1.0) * at.square / at.slope;
+            // From the right the tangent may pass 0 (u_g = 0 makes it NaN).
+            if next > 0.0 {
+                if next == mu {
                     break;
                 }
-                delta = next;
+                mu = next;
             } else {
-                if *low_is_feasible.get_or_insert_with(|| self.constraint(g, low).square <= 1.0) {
-                    return low;
+                if *zero_is_feasible.get_or_insert_with(|| self.constraint(g, 0.0).square <= 1.0) {
+                    // For the norm (base 0) a rounded 0 could leave a column with no multiplier, u_j = ∞: only Newton's
+                    // step, which sums afresh, may set exact zeros there.
+                    return if self.base == 0.0 {
+                        1e-3 * self.mu[g]
+                    } else {
+                        0.0
+                    };
                 }
-                delta = low + 0.1 * (delta - low);
+                mu *= 0.1;
             }
         }
-        delta
+        mu
     }
 
     /// One projected Newton step on the free groups. False if it found nothing to gain.
@@ -194,7 +195,7 @@ impl Multipliers<'_> {
     fn choose_free(&mut self) {
         self.work.free.clear();
         for &g in self.groups {
-            let at = self.constraint(g, 0.0);
+            let at = self.constraint(g, self.mu[g]);
             let square_radius = self.radius[g] * self.radius[g];
             for k in self.starts[g]..self.starts[g + 1] {
                 let j = self.members[k];

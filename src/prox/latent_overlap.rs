@@ -339,7 +339,9 @@ pub struct LatentValue {
     pub iterations: usize,
 }
 
-/// Ω(w), the latent overlapping group norm, between two bounds (normally 1e-12 apart, relatively).
+/// Ω(w), the latent overlapping group norm, between two bounds. Look at them: they are 1e-10 apart (relatively) or closer for
+/// entries of similar size, but where the non-zero |w_j| of one component span many decades (ten and more) the iteration limit may come
+/// first, and then they are valid but far apart.
 ///
 /// ∞ on both sides if w is not 0 at a column that no group of finite weight covers. Columns of groups of weight 0 cost nothing.
 ///
@@ -428,23 +430,45 @@ pub fn latent_overlap_value(
 }
 
 impl LatentScratch {
-    /// `Σ r_g μ_g‖u_g‖` and `⟨u, y⟩/max(1, max_g ‖u_g‖/r_g)` of one component.
-    fn bounds(&self, component: (usize, usize), starts: &[usize], members: &[usize]) -> (f64, f64) {
-        let (mut primal, mut inner, mut excess) = (0.0, 0.0, 1.0);
-        for &g in &self.order[component.0..component.1] {
+    /// `Σ r_g μ_g‖u_g‖` and `⟨u′, y⟩` of one component, where `u′_j = u_j/max(1, max_{g∋j} ‖u_g‖/r_g)`: feasible, and a group
+    /// still outside its cylinder costs only its own columns.
+    fn bounds(
+        &mut self,
+        component: (usize, usize),
+        starts: &[usize],
+        members: &[usize],
+    ) -> (f64, f64) {
+        let (mut primal, mut dual) = (0.0, 0.0);
+        let groups = &self.order[component.0..component.1];
+        for &g in groups {
+            for &j in &members[starts[g]..starts[g + 1]] {
+                self.spread[j] = 1.0;
+            }
+        }
+        for &g in groups {
             let mut square = 0.0;
             for &j in &members[starts[g]..starts[g + 1]] {
                 if self.y[j] != 0.0 {
                     let u = self.y[j] / self.s[j] / self.radius[g];
                     square += u * u;
-                    // Every group takes its share of u_j y_j; the shares μ_g/s_j add up to 1.
-                    inner += self.y[j] / self.s[j] * self.y[j] * (self.mu[g] / self.s[j]);
                 }
             }
-            primal += self.radius[g] * self.mu[g] * (square.sqrt() * self.radius[g]);
-            excess = f64::max(excess, square.sqrt());
+            let ratio = square.sqrt();
+            primal += self.radius[g] * self.mu[g] * (ratio * self.radius[g]);
+            for &j in &members[starts[g]..starts[g + 1]] {
+                self.spread[j] = self.spread[j].max(ratio);
+            }
         }
-        (primal, inner / excess)
+        for &g in groups {
+            for &j in &members[starts[g]..starts[g + 1]] {
+                if self.y[j] != 0.0 {
+                    // Every group takes its share of u_j y_j; the shares μ_g/s_j add up to 1.
+                    let share = self.mu[g] / self.s[j];
+                    dual += self.y[j] / self.s[j] / self.spread[j] * self.y[j] * share;
+                }
+            }
+        }
+        (primal, dual)
     }
 }
 

@@ -28,9 +28,26 @@ impl GramCache {
         HessianView { values: &self.values, stride: self.stride }
     }
 
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        *self = Self::default();
+    /// Keeps the columns at these local positions, in this order.
+    pub fn retain(&mut self, keep: &[usize], nrows: usize) {
+        let stride = keep.len().next_multiple_of(8);
+        let mut values = vec![0.0; stride * stride];
+        for (to, &from) in values.chunks_exact_mut(stride).zip(keep) {
+            let column = &self.values[from * self.stride..];
+            for (v, &k) in to.iter_mut().zip(keep) {
+                *v = column[k];
+            }
+        }
+        if !self.gathered.is_empty() {
+            let mut gathered = Vec::with_capacity(keep.len() * nrows);
+            for &k in keep {
+                gathered.extend_from_slice(&self.gathered[k * nrows..(k + 1) * nrows]);
+            }
+            self.gathered = gathered;
+        }
+        self.columns = keep.iter().map(|&k| self.columns[k]).collect();
+        self.values = values;
+        self.stride = stride;
     }
 
     /// Appends columns: |new| · |A| products of length n at matrix-multiplication speed.

@@ -12,7 +12,8 @@ use crate::loss::{Loss, Squared};
 use crate::penalty::{BlockPenalty, Penalty};
 use crate::problem::{Certificate, DualPoint, Problem};
 use crate::smooth::{GramCache, GramModel, LinearPredictor, PredictorPoint, Quadratic, ResidualModel, Smooth};
-use crate::solver::descent::{Active, Curvature, Descent, InnerStop};
+use crate::solver::block_minimiser::Curvature;
+use crate::solver::descent::{Active, Descent, InnerStop};
 use crate::solver::{Run, Solution, Solver, Start, Status, Stopping, Watch, screening, working_set};
 
 /// Which form of the quadratic model the inner loop sweeps over.
@@ -65,6 +66,14 @@ impl Default for BlockDescent {
 /// Gram matrices beyond this many columns cost more memory than they save time.
 const GRAM_COLUMNS: usize = 6000;
 
+/// Ratio of successive λs on the way to a small λ.
+const APPROACH: f64 = 0.65;
+/// Sweeps spent on each.
+const APPROACH_SWEEPS: usize = 8;
+
+/// A zero block whose score is below this share of λ leaves the working set.
+const PRUNE: f64 = 0.8;
+
 /// Sweeps after which the state is rebuilt from the coefficients: rounding adds up along incremental updates.
 const REFRESH: usize = 1000;
 
@@ -85,6 +94,7 @@ struct Session<'a, D, P> {
     cache: GramCache,
     /// Where a block's columns start in the cache, usize::MAX if they are not there.
     offsets: Vec<usize>,
+    curvatures: Vec<Option<Curvature>>,
     /// ‖X_b‖ bounds, computed when screening first needs them.
     norms: Vec<f64>,
     iterations: usize,
@@ -99,6 +109,7 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
     ) -> Solution {
         let mut session = Session::new(self, problem, start);
         let mut run = Run::new(self.stopping, watch);
+        session.approach(problem.lambda, &run);
         session.solve(problem.lambda, None, &mut run)
     }
 
@@ -114,6 +125,9 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
         let mut previous = None;
         for &lambda in lambdas {
             let mut run = Run::new(self.stopping, watch);
+            if previous.is_none() {
+                session.approach(lambda, &run);
+            }
             let solution = session.solve(lambda, previous, &mut run);
             if sink(solution).is_break() {
                 return;
@@ -145,10 +159,49 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
             partial: true,
             cache: GramCache::default(),
             offsets: vec![usize::MAX; penalty.partition().len()],
+            curvatures: vec![None; penalty.partition().len()],
             norms: Vec::new(),
             iterations: 0,
             w,
             at,
+        }
+    }
+
+    /// Walks down to a λ far below the critical one, a few sweeps and one pass over X at each step: the working set then
+    /// grows with the support, and problems that are much too large or nearly singular are never met.
+    fn approach(&mut self, lambda: f64, run: &Run<'_>) {
+        let nblocks = self.penalty.partition().len();
+        let alive: Vec<usize> = (0..nblocks).collect();
+        self.certify(lambda, &alive, false);
+        let critical = self.penalty.critical_lambda(&self.g);
+        let worthwhile = run.stopping.max_iterations > APPROACH_SWEEPS;
+        if !(worthwhile && lambda > 0.0 && critical.is_finite() && lambda < APPROACH * critical) {
+            return;
+        }
+        let steps = ((critical / lambda).ln() / -APPROACH.ln()).ceil();
+        let mut scores = vec![0.0; nblocks];
+        for k in 1..steps as i32 {
+            if run.out_of_time() {
+                return;
+            }
+            let step = critical * (lambda / critical).powf(f64::from(k) / steps);
+            let (mut set, mut member) = (Vec::new(), vec![false; nblocks]);
+            self.certify(step, &alive, k > 1);
+            self.score(&alive, &mut scores);
+            self.support(&mut set, &mut member);
+            let limit = self.growth(set.len());
+            let choice = working_set::Choice { scores: &scores, alive: &alive, threshold: step, limit };
+            working_set::grow(&mut set, &mut member, &choice);
+            let stop = InnerStop {
+                gap: 0.0,
+                max_sweeps: APPROACH_SWEEPS,
+                deadline: run.stopping.time_limit.map(|limit| run.started + limit),
+                anderson: 0,
+                newton: false,
+            };
+            self.descend(step, &set, stop);
+            self.partial = true; // the gradient is that of the w before
+            self.at = self.smooth.point(&self.w);
         }
     }
 
@@ -161,11 +214,15 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
         let mut scores = vec![0.0; nblocks];
         let mut inner_gap = f64::INFINITY;
         let mut best_gap = f64::INFINITY;
+        let mut pruned_at = f64::INFINITY;
         let mut idle = 0;
         let mut outer = 0;
         loop {
             // Certificate: one pass over X, none at the start of a path step.
             let (certificate, dual) = self.certify(lambda, &alive, outer > 0);
+            if std::env::var("TRACE").is_ok() {
+                eprintln!("λ {lambda:.4} outer {outer} gap {:.2e} rel {:.2e} set {} alive {} sweeps {} cache {} t {:?}", certificate.gap, certificate.relative_gap(), set.len(), alive.len(), self.iterations, self.cache.columns().len(), run.started.elapsed());
+            }
             if let Some(status) = run.verdict(self.iterations, lambda, certificate, self.columns(&set)) {
                 return self.solution(certificate, status);
             }
@@ -180,6 +237,10 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
             self.score(&alive, &mut scores);
             if outer == 0 {
                 self.support(&mut set, &mut member);
+            } else if certificate.gap < 0.5 * pruned_at {
+                // Only while the gap falls, so that no block can come and go for ever.
+                pruned_at = certificate.gap;
+                self.prune(lambda, &scores, &mut set, &mut member);
             }
             let threshold = match previous {
                 Some(previous) if outer == 0 => 2.0 * lambda - previous,
@@ -334,6 +395,17 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
         }
     }
 
+    /// Drops the blocks that are zero and far from entering.
+    fn prune(&self, lambda: f64, scores: &[f64], set: &mut Vec<usize>, member: &mut [bool]) {
+        let (partition, q) = (self.penalty.partition(), self.q);
+        set.retain(|&b| {
+            let cols = partition.block(b);
+            let zero = self.w[cols.start * q..cols.end * q].iter().all(|&w| w == 0.0);
+            member[b] = !zero || scores[b] > PRUNE * lambda;
+            member[b]
+        });
+    }
+
     /// How many blocks to add: as many as now in the set, and at first as many as a pass over X is worth.
     fn growth(&self, size: usize) -> usize {
         let partition = self.penalty.partition();
@@ -351,7 +423,10 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
             Form::Gram => true,
             Form::Residual => false,
             Form::Auto => {
-                columns <= GRAM_COLUMNS && columns as f64 <= if self.q == 1 { 2.0 * cost } else { 0.5 * cost }
+                // A change costs |A| numbers here and twice the stored column there; single coefficients are mostly at
+                // rest and have the second-order finish, groups and rows of W mostly move.
+                let single = self.q == 1 && self.penalty.partition().is_singletons();
+                columns <= GRAM_COLUMNS && columns as f64 <= if single { 4.0 * cost } else { cost }
             }
         };
         if gram {
@@ -363,7 +438,8 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
             let blocks: Vec<Active> = set.iter().map(|&id| Active { id, cols: partition.block(id) }).collect();
             let model = ResidualModel::new(design, self.smooth.loss().smoothness());
             let mut state = self.residual();
-            let curvatures = curvatures(&model, &blocks);
+            fill_curvatures(&mut self.curvatures, self.penalty, &model, &blocks);
+            let curvatures = curvatures(&self.curvatures, &blocks);
             let inner = Descent {
                 model: &model,
                 penalty: self.penalty,
@@ -383,6 +459,7 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
     fn descend_gram(&mut self, lambda: f64, set: &[usize], stop: InnerStop) -> usize {
         let (partition, q) = (self.penalty.partition(), self.q);
         let nu = self.smooth.loss().smoothness();
+        let design = self.smooth.design();
         let mut missing = Vec::new();
         let mut end = self.cache.columns().len();
         for &b in set {
@@ -394,6 +471,18 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
             }
         }
         self.cache.extend(self.smooth.design(), &missing, nu);
+        // Columns that are not in use make every update longer.
+        let used = self.columns(set);
+        if self.cache.columns().len() > used + used / 2 + 64 {
+            let keep: Vec<usize> = set.iter().flat_map(|&b| self.offsets[b]..self.offsets[b] + partition.block(b).len()).collect();
+            self.cache.retain(&keep, design.nrows());
+            self.offsets.fill(usize::MAX);
+            let mut end = 0;
+            for &b in set {
+                self.offsets[b] = end;
+                end += partition.block(b).len();
+            }
+        }
         let local = |values: &[f64]| -> Vec<f64> {
             self.cache.columns().iter().flat_map(|&j| values[j * q..(j + 1) * q].iter().copied()).collect()
         };
@@ -410,7 +499,8 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
         let blocks: Vec<Active> = (set.iter())
             .map(|&id| Active { id, cols: self.offsets[id]..self.offsets[id] + partition.block(id).len() })
             .collect();
-        let curvatures = curvatures(&model, &blocks);
+        fill_curvatures(&mut self.curvatures, self.penalty, &model, &blocks);
+        let curvatures = curvatures(&self.curvatures, &blocks);
         let mut state = model.state();
         let inner = Descent {
             model: &model,
@@ -449,7 +539,8 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
         let model = ResidualModel::new(&gathered, self.smooth.loss().smoothness());
         let mut w: Vec<f64> = columns.iter().flat_map(|&j| self.w[j * q..(j + 1) * q].iter().copied()).collect();
         let mut state = self.residual();
-        let curvatures = curvatures(&model, &blocks);
+        fill_curvatures(&mut self.curvatures, self.penalty, &model, &blocks);
+        let curvatures = curvatures(&self.curvatures, &blocks);
         let inner = Descent {
             model: &model,
             penalty: self.penalty,
@@ -466,7 +557,21 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
     }
 }
 
-fn curvatures<M: Quadratic>(model: &M, blocks: &[Active]) -> Vec<Curvature> {
-    blocks.iter().map(|a| Curvature::new(model, a.cols.clone())).collect()
+/// The Hessians of the blocks, computed once for all λs.
+fn fill_curvatures<M: Quadratic, P: BlockPenalty>(
+    store: &mut [Option<Curvature>],
+    penalty: &P,
+    model: &M,
+    blocks: &[Active],
+) {
+    for active in blocks {
+        // Whether Ω_b depends on the norm alone does not depend on λ.
+        let radial = penalty.radial(active.id, 1.0).is_some();
+        store[active.id].get_or_insert_with(|| Curvature::new(model, active.cols.clone(), radial));
+    }
 }
 
+/// Those of the blocks, in their order.
+fn curvatures<'a>(store: &'a [Option<Curvature>], blocks: &[Active]) -> Vec<&'a Curvature> {
+    blocks.iter().filter_map(|active| store[active.id].as_ref()).collect()
+}

@@ -5,10 +5,10 @@
 
 use std::ops::Range;
 
-use crate::linalg;
 use crate::penalty::BlockPenalty;
 use crate::smooth::Quadratic;
 use crate::solver::anderson::Anderson;
+use crate::solver::block_minimiser::Curvature;
 use crate::solver::newton;
 
 /// A block of the penalty and where its columns stand in the model.
@@ -20,17 +20,6 @@ pub(crate) struct Active {
     pub cols: Range<usize>,
 }
 
-/// The Hessian of one block, as its minimiser needs it.
-pub(crate) struct Curvature {
-    /// k×k, empty for one column.
-    matrix: Vec<f64>,
-    /// Largest eigenvalue; the only entry for one column.
-    largest: f64,
-}
-
-/// Steps of the inner solve of one block of several columns.
-const BLOCK_STEPS: usize = 25;
-
 /// One inner problem: model, penalty, λ and the blocks to sweep over.
 pub(crate) struct Descent<'a, M, P: ?Sized> {
     pub model: &'a M,
@@ -38,7 +27,7 @@ pub(crate) struct Descent<'a, M, P: ?Sized> {
     pub lambda: f64,
     pub blocks: &'a [Active],
     /// Parallel to `blocks`.
-    pub curvatures: &'a [Curvature],
+    pub curvatures: &'a [&'a Curvature],
     pub nresponses: usize,
 }
 
@@ -53,25 +42,6 @@ pub(crate) struct InnerStop {
     pub newton: bool,
 }
 
-impl Curvature {
-    /// The largest eigenvalue.
-    pub(crate) fn largest(&self) -> f64 {
-        self.largest
-    }
-
-    /// The Hessian of a block of the model.
-    pub(crate) fn new<M: Quadratic>(model: &M, cols: Range<usize>) -> Self {
-        let k = cols.len();
-        let mut matrix = vec![0.0; k * k];
-        model.block_hessian(cols, &mut matrix);
-        if k == 1 {
-            return Self { largest: matrix[0], matrix: Vec::new() };
-        }
-        let largest = linalg::largest_eigenvalue(&matrix, k);
-        Self { matrix, largest }
-    }
-}
-
 impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
     fn slice(&self, active: &Active) -> Range<usize> {
         active.cols.start * self.nresponses..active.cols.end * self.nresponses
@@ -81,24 +51,23 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
     pub(crate) fn sweep(&self, w: &mut [f64], state: &mut [f64], scratch: &mut Scratch) -> bool {
         let mut moved = false;
         for (active, curvature) in self.blocks.iter().zip(self.curvatures) {
-            if curvature.largest <= 0.0 {
-                continue; // a column of zeros: nothing depends on it
-            }
             let range = self.slice(active);
             let size = range.len();
             let (g, v) = scratch.pair(size);
+            if curvature.largest <= 0.0 {
+                // A column of zeros: the fit does not depend on it, but a start may have put something there to pay for.
+                if w[range.clone()].iter().any(|&w| w != 0.0) && !self.penalty.is_free(active.id, self.lambda) {
+                    g.iter_mut().zip(&w[range.clone()]).for_each(|(g, w)| *g = -w);
+                    self.model.shift(state, active.cols.clone(), g);
+                    w[range].fill(0.0);
+                    moved = true;
+                }
+                continue;
+            }
             self.model.prepare(state, active.cols.clone());
             self.model.block_gradient(state, active.cols.clone(), g);
             let current = &mut w[range];
-            if curvature.matrix.is_empty() {
-                let step = 1.0 / curvature.largest;
-                for ((v, w), g) in v.iter_mut().zip(&*current).zip(&*g) {
-                    *v = w - step * g;
-                }
-                self.penalty.prox_block(active.id, self.lambda, step, v);
-            } else {
-                self.minimise_block(active.id, curvature, current, g, v);
-            }
+            curvature.minimise(self.penalty, active.id, self.lambda, current, g, v);
             let mut changed = false;
             for ((w, v), g) in current.iter_mut().zip(&*v).zip(g.iter_mut()) {
                 *g = v - *w;
@@ -111,53 +80,6 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
             }
         }
         moved
-    }
-
-    /// Minimises the model over one block of several columns: accelerated proximal steps on the k×k Hessian, so that X
-    /// is touched once per sweep however hard the block is.
-    fn minimise_block(&self, id: usize, curvature: &Curvature, w: &[f64], g: &[f64], v: &mut [f64]) {
-        let q = self.nresponses;
-        let k = w.len() / q;
-        let step = 1.0 / curvature.largest;
-        v.copy_from_slice(w);
-        // Zero stays zero: one look at the critical λ saves the inner loop for most blocks of a sparse problem.
-        if w.iter().all(|&w| w == 0.0) && self.penalty.critical_lambda_block(id, g) <= self.lambda {
-            return;
-        }
-        let mut point = w.to_vec();
-        let mut previous = w.to_vec();
-        let mut momentum = 1.0f64;
-        for _ in 0..BLOCK_STEPS {
-            // gradient at `point`: g + H (point − w)
-            for i in 0..k {
-                let row = &curvature.matrix[i * k..(i + 1) * k];
-                for t in 0..q {
-                    let slope: f64 = (0..k).map(|j| row[j] * (point[j * q + t] - w[j * q + t])).sum();
-                    v[i * q + t] = point[i * q + t] - step * (g[i * q + t] + slope);
-                }
-            }
-            self.penalty.prox_block(id, self.lambda, step, v);
-            let next = 0.5 * (1.0 + (1.0 + 4.0 * momentum * momentum).sqrt());
-            let mut beta = (momentum - 1.0) / next;
-            let (mut change, mut size, mut uphill) = (0.0f64, 0.0f64, 0.0);
-            for i in 0..v.len() {
-                let d = v[i] - previous[i];
-                change += d * d;
-                size += v[i] * v[i];
-                uphill += (point[i] - v[i]) * d;
-            }
-            momentum = next;
-            if uphill > 0.0 {
-                (momentum, beta) = (1.0, 0.0);
-            }
-            for i in 0..v.len() {
-                point[i] = v[i] + beta * (v[i] - previous[i]);
-                previous[i] = v[i];
-            }
-            if change <= 1e-20 * size {
-                break;
-            }
-        }
     }
 
     /// The duality gap of the inner problem at (w, state); one pass over the working columns in residual form, none in
@@ -229,10 +151,14 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
                 break;
             }
             if schedule.due(sweeps) {
-                let accepted = newton::step(self, w, state);
-                schedule.report(sweeps, accepted);
-                if accepted {
-                    anderson.clear();
+                let support = self.blocks.iter().map(|a| &w[self.slice(a)]).filter(|w| w.iter().any(|&w| w != 0.0));
+                let support = support.map(<[f64]>::len).sum();
+                if schedule.affordable(sweeps, support, state.len()) {
+                    let step = newton::step(self, w, state);
+                    schedule.report(sweeps, step);
+                    if step != newton::Step::Rejected {
+                        anderson.clear();
+                    }
                 }
             } else if let Some((w_new, state_new)) = anderson.push(w, state) {
                 if self.objective(&w_new, &state_new) < self.objective(w, state) {

@@ -11,7 +11,8 @@ use crate::penalty::{EntrywiseL1, L1, Penalty};
 use crate::problem::{Certificate, Problem};
 use crate::smooth::{GramModel, HessianView, LogDet, LogDetModel, LogDetPoint, Quadratic, Smooth};
 use crate::solver::anderson::Anderson;
-use crate::solver::descent::{Active, Curvature, Descent, InnerStop, Scratch};
+use crate::solver::block_minimiser::Curvature;
+use crate::solver::descent::{Active, Descent, InnerStop, Scratch};
 use crate::solver::{Run, Solution, Solver, Start, Status, Stopping, Watch};
 
 /// Proximal Newton for log det terms. An iteration is one Newton step.
@@ -316,8 +317,9 @@ fn inner_descent<M: Quadratic>(
 ) {
     let curvatures: Vec<Curvature> = blocks
         .iter()
-        .map(|b| Curvature::new(model, b.cols.clone()))
+        .map(|b| Curvature::new(model, b.cols.clone(), false))
         .collect();
+    let curvatures: Vec<&Curvature> = curvatures.iter().collect();
     f(&Descent {
         model,
         penalty,
@@ -349,7 +351,7 @@ fn sweep_until(
         }
         let steps = w.iter().zip(&before).zip(descent.curvatures);
         let gain: f64 = steps
-            .map(|((w, b), c)| 0.5 * (w - b) * (w - b) * c.largest())
+            .map(|((w, b), c)| 0.5 * (w - b) * (w - b) * c.largest)
             .sum();
         gained += gain;
         if gain <= FORCING * gained.min(gap) || deadline.is_some_and(|d| Instant::now() >= d) {

@@ -11,6 +11,7 @@ use crate::problem::{Certificate, Problem};
 
 mod anderson;
 mod block_descent;
+mod block_minimiser;
 mod descent;
 mod fista;
 mod log_det_newton;
@@ -197,9 +198,10 @@ impl<'w> Run<'w> {
         // Below the rounding bound the gap proves nothing more, but as long as it falls the answer still gets better.
         let stuck = certificate.gap >= 0.5 * self.last_gap;
         self.last_gap = certificate.gap;
-        if certificate.gap <= self.stopping.tolerance * certificate.scale {
+        // ∞ ≤ ∞ (squares that overflow, a start outside of the domain of Ω) is no proof.
+        if certificate.gap.is_finite() && certificate.gap <= self.stopping.tolerance * certificate.scale {
             Some(Status::Converged)
-        } else if certificate.gap <= certificate.rounding && stuck {
+        } else if certificate.gap.is_finite() && certificate.gap <= certificate.rounding && stuck {
             Some(Status::Stalled)
         } else if cancelled {
             Some(Status::Cancelled)

@@ -1,0 +1,192 @@
+//! The minimiser of a quadratic model plus the penalty over one block.
+//!
+//! One column: a prox step is exact. Several columns with a penalty that depends on the norm alone: exact, by the
+//! eigenvectors of the k×k Hessian and one root (as in adelie; Yang and Hastie 2024, section 3). Any other penalty:
+//! accelerated proximal steps on the k×k Hessian, so that X is touched once per sweep however hard the block is.
+
+use crate::linalg;
+use crate::penalty::BlockPenalty;
+use crate::smooth::Quadratic;
+
+/// Most proximal steps on one block in one sweep.
+const STEPS: usize = 25;
+/// They end when the squared relative change is below this: the sweep comes back anyway.
+const CHANGE: f64 = 1e-14;
+/// Newton steps for the root: it converges monotonically, the limit is for NaN only.
+const ROOT_STEPS: usize = 60;
+
+/// The Hessian of one block, as its minimiser needs it.
+#[derive(Debug, Clone)]
+pub(super) struct Curvature {
+    /// k×k, empty for one column.
+    matrix: Vec<f64>,
+    /// Largest eigenvalue; the only entry for one column.
+    pub largest: f64,
+    spectrum: Option<linalg::Eigen>,
+}
+
+impl Curvature {
+    /// The Hessian of the columns `cols` of the model.
+    pub(super) fn new<M: Quadratic>(model: &M, cols: std::ops::Range<usize>, radial: bool) -> Self {
+        let k = cols.len();
+        let mut matrix = vec![0.0; k * k];
+        model.block_hessian(cols, &mut matrix);
+        if k == 1 {
+            return Self { largest: matrix[0], matrix: Vec::new(), spectrum: None };
+        }
+        let spectrum = if radial { linalg::eigh(&matrix, k).ok() } else { None };
+        let largest = match &spectrum {
+            Some(s) => s.values[k - 1],
+            None => linalg::largest_eigenvalue(&matrix, k),
+        };
+        Self { matrix, largest, spectrum }
+    }
+
+    /// `v ← argmin ½(v − w)ᵀH(v − w) + gᵀ(v − w) + λΩ_b(v)`.
+    #[inline]
+    pub(super) fn minimise<P: BlockPenalty + ?Sized>(
+        &self,
+        penalty: &P,
+        id: usize,
+        lambda: f64,
+        w: &[f64],
+        g: &[f64],
+        v: &mut [f64],
+    ) {
+        if self.matrix.is_empty() {
+            let step = 1.0 / self.largest;
+            for ((v, w), g) in v.iter_mut().zip(w).zip(g) {
+                *v = w - step * g;
+            }
+            penalty.prox_block(id, lambda, step, v);
+            return;
+        }
+        // Zero stays zero: one look at the critical λ saves the rest for most blocks of a sparse problem.
+        if w.iter().all(|&w| w == 0.0) && penalty.critical_lambda_block(id, g) <= lambda {
+            v.fill(0.0);
+            return;
+        }
+        match (&self.spectrum, penalty.radial(id, lambda)) {
+            (Some(spectrum), Some((t, quadratic))) if t > 0.0 => radial(spectrum, t, quadratic, w, g, v),
+            _ => self.proximal_steps(penalty, id, lambda, w, g, v),
+        }
+    }
+
+    fn proximal_steps<P: BlockPenalty + ?Sized>(
+        &self,
+        penalty: &P,
+        id: usize,
+        lambda: f64,
+        w: &[f64],
+        g: &[f64],
+        v: &mut [f64],
+    ) {
+        let k = self.matrix.len().isqrt();
+        let q = w.len() / k;
+        let step = 1.0 / self.largest;
+        v.copy_from_slice(w);
+        let mut point = w.to_vec();
+        let mut previous = w.to_vec();
+        let mut momentum = 1.0f64;
+        for _ in 0..STEPS {
+            for i in 0..k {
+                let row = &self.matrix[i * k..(i + 1) * k];
+                for t in 0..q {
+                    let slope: f64 = (0..k).map(|j| row[j] * (point[j * q + t] - w[j * q + t])).sum();
+                    v[i * q + t] = point[i * q + t] - step * (g[i * q + t] + slope);
+                }
+            }
+            penalty.prox_block(id, lambda, step, v);
+            let next = 0.5 * (1.0 + (1.0 + 4.0 * momentum * momentum).sqrt());
+            let mut beta = (momentum - 1.0) / next;
+            let (mut change, mut size, mut uphill) = (0.0f64, 0.0f64, 0.0);
+            for i in 0..v.len() {
+                let d = v[i] - previous[i];
+                change += d * d;
+                size += v[i] * v[i];
+                uphill += (point[i] - v[i]) * d;
+            }
+            momentum = next;
+            if uphill > 0.0 {
+                (momentum, beta) = (1.0, 0.0);
+            }
+            for i in 0..v.len() {
+                point[i] = v[i] + beta * (v[i] - previous[i]);
+                previous[i] = v[i];
+            }
+            if change <= CHANGE * size {
+                break;
+            }
+        }
+    }
+}
+
+/// `argmin_v ½vᵀHv − cᵀv + t‖v‖ + κ/2 ‖v‖²` with `c = Hw − g`. Zero if ‖c‖ ≤ t; else v = (H + κ + t/ρ)⁻¹c where ρ = ‖v‖
+/// solves `Σ z_i² / ((h_i + κ)ρ + t)² = 1`, z = Uᵀc.
+fn radial(spectrum: &linalg::Eigen, t: f64, quadratic: f64, w: &[f64], g: &[f64], v: &mut [f64]) {
+    let (h, u) = (&spectrum.values, &spectrum.vectors);
+    let k = h.len();
+    let q = w.len() / k;
+    // In the eigenbasis: z_i = h_i (Uᵀw)_i − (Uᵀg)_i, for every response; v holds z.
+    let mut norm = 0.0;
+    for i in 0..k {
+        let column = &u[i * k..(i + 1) * k];
+        for s in 0..q {
+            let (mut a, mut b) = (0.0, 0.0);
+            for j in 0..k {
+                a += column[j] * w[j * q + s];
+                b += column[j] * g[j * q + s];
+            }
+            let z = h[i].max(0.0) * a - b;
+            norm += z * z;
+            v[i * q + s] = z;
+        }
+    }
+    let norm = norm.sqrt();
+    if norm <= t {
+        v.fill(0.0);
+        return;
+    }
+    // Root in ρ of 1/√φ(ρ) = 1: nearly linear, concave, from the left of the root Newton rises monotonically.
+    let mut rho = (norm - t) / (h[k - 1] + quadratic);
+    for _ in 0..ROOT_STEPS {
+        let (mut phi, mut slope) = (0.0, 0.0);
+        for i in 0..k {
+            let d = h[i].max(0.0) + quadratic;
+            let below = d * rho + t;
+            for s in 0..q {
+                let z = v[i * q + s];
+                if z != 0.0 {
+                    let ratio = z / below;
+                    phi += ratio * ratio;
+                    slope += ratio * ratio * d / below;
+                }
+            }
+        }
+        // φ^{-1/2} − 1, derivative φ^{-3/2} · slope
+        let change = (phi.sqrt() - 1.0) * phi / slope;
+        if !(change > 1e-15 * rho) {
+            break;
+        }
+        rho += change;
+    }
+    // Back: v = U diag(1 / (h + κ + t/ρ)) z.
+    let mut scaled = v.to_vec();
+    for i in 0..k {
+        let d = h[i].max(0.0) + quadratic + t / rho;
+        for s in 0..q {
+            let z = scaled[i * q + s];
+            scaled[i * q + s] = if z == 0.0 { 0.0 } else { z / d };
+        }
+    }
+    v.fill(0.0);
+    for i in 0..k {
+        let column = &u[i * k..(i + 1) * k];
+        for s in 0..q {
+            let z = scaled[i * q + s];
+            for j in 0..k {
+                v[j * q + s] += column[j] * z;
+            }
+        }
+    }
+}

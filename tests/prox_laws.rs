@@ -1,0 +1,183 @@
+//! Laws every proximal operator obeys, on random points.
+
+use proptest::prelude::*;
+use sparsereg::prox::*;
+
+type InPlace = fn(&mut [f64], f64);
+type Operator = (&'static str, fn(&mut [f64], f64), fn(&[f64], f64) -> f64);
+
+fn l1(v: &[f64]) -> f64 {
+    v.iter().map(|x| x.abs()).sum()
+}
+fn square(v: &[f64]) -> f64 {
+    v.iter().map(|x| x * x).sum()
+}
+fn only_if(condition: bool, value: f64) -> f64 {
+    if condition { value } else { f64::INFINITY }
+}
+fn nonnegative(v: &[f64]) -> bool {
+    v.iter().all(|&x| x >= 0.0)
+}
+
+/// Name, prox with parameter t, and the function it is the prox of.
+const OPERATORS: [Operator; 11] = [
+    ("l1", |v, t| soft_threshold_slice(v, t), |v, t| t * l1(v)),
+    (
+        "weighted l1",
+        |v, t| soft_threshold_weighted(v, t, &[0.0, 0.5, 2.0, 1.0]),
+        |v, t| t * (0.5 * v[1].abs() + 2.0 * v[2].abs() + v[3].abs()),
+    ),
+    (
+        "nonnegative l1",
+        |v, t| nonnegative_soft_threshold_slice(v, t),
+        |v, t| only_if(nonnegative(v), t * l1(v)),
+    ),
+    (
+        "elastic net",
+        |v, t| elastic_net_slice(v, t, 0.7),
+        |v, t| t * l1(v) + 0.35 * square(v),
+    ),
+    (
+        "block",
+        |v, t| _ = block_soft_threshold(v, t),
+        |v, t| t * norm2(v),
+    ),
+    (
+        "nonnegative block",
+        |v, t| _ = nonnegative_block_soft_threshold(v, t),
+        |v, t| only_if(nonnegative(v), t * norm2(v)),
+    ),
+    (
+        "block elastic net",
+        |v, t| _ = block_elastic_net(v, t, 0.7),
+        |v, t| t * norm2(v) + 0.35 * square(v),
+    ),
+    (
+        "sparse group",
+        |v, t| _ = sparse_group(v, 0.6 * t, 0.8 * t),
+        |v, t| t * (0.6 * l1(v) + 0.8 * norm2(v)),
+    ),
+    (
+        "box",
+        |v, t| project_box(v, -t, 2.0 * t),
+        |v, t| only_if(v.iter().all(|&x| -t <= x && x <= 2.0 * t), 0.0),
+    ),
+    (
+        "l1 ball",
+        |v, t| project_l1_ball(v, t, &mut [0.0; 4]),
+        |v, t| only_if(l1(v) <= t * (1.0 + 1e-14), 0.0),
+    ),
+    (
+        "l2 ball",
+        |v, t| project_l2_ball(v, t),
+        |v, t| only_if(norm2(v) <= t * (1.0 + 1e-14), 0.0),
+    ),
+];
+
+fn apply(operator: &Operator, y: &[f64], t: f64) -> Vec<f64> {
+    let mut w = y.to_vec();
+    operator.1(&mut w, t);
+    w
+}
+
+#[test]
+fn finite_at_zero_and_at_the_ends_of_the_range() {
+    for operator in &OPERATORS {
+        for scale in [0.0, 1e-150, 1e150] {
+            let w = apply(
+                operator,
+                &[scale, -2.0 * scale, 0.0, 3.0 * scale],
+                0.5 * scale.max(1e-200),
+            );
+            assert!(
+                w.iter().all(|x| x.is_finite()),
+                "{} at {scale}: {w:?}",
+                operator.0
+            );
+        }
+    }
+}
+
+fn points() -> impl Strategy<Value = Vec<f64>> {
+    proptest::collection::vec(prop_oneof![5 => -3.0..3.0f64, 1 => Just(0.0)], 4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_competitor_is_better(y in points(), shift in points(), t in 0.01..3.0f64) {
+        for operator in &OPERATORS {
+            let objective = |w: &[f64]| {
+                0.5 * w.iter().zip(&y).map(|(w, y)| (w - y) * (w - y)).sum::<f64>() + operator.2(w, t)
+            };
+            let w = apply(operator, &y, t);
+            let best = objective(&w);
+            prop_assert!(best.is_finite());
+            for size in [1.0, 0.1, 1e-3] {
+                let other: Vec<f64> = w.iter().zip(&shift).map(|(w, e)| w + size * e).collect();
+                prop_assert!(best <= objective(&other) + 1e-12, "{}", operator.0);
+            }
+        }
+    }
+
+    #[test]
+    fn firmly_nonexpansive(y in points(), z in points(), t in 0.01..3.0f64) {
+        for operator in &OPERATORS {
+            let (a, b) = (apply(operator, &y, t), apply(operator, &z, t));
+            let (mut square, mut inner) = (0.0, 0.0);
+            for j in 0..4 {
+                square += (a[j] - b[j]) * (a[j] - b[j]);
+                inner += (a[j] - b[j]) * (y[j] - z[j]);
+            }
+            prop_assert!(square <= inner + 1e-12, "{}", operator.0);
+        }
+    }
+
+    #[test]
+    fn moreau(y in points(), t in 0.01..3.0f64) {
+        let pairs: [(InPlace, InPlace); 3] = [
+            (soft_threshold_slice, project_linf_ball),
+            (|v, t| _ = block_soft_threshold(v, t), project_l2_ball),
+            // prox of t‖·‖_∞ by the ℓ₁ ball has to leave the simplex's threshold: |y − Π| is capped
+            (|v, t| { let y = v.to_vec(); project_l1_ball(v, t, &mut [0.0; 4]); for (v, y) in v.iter_mut().zip(y) { *v = y - *v; } },
+             |v, t| project_l1_ball(v, t, &mut [0.0; 4])),
+        ];
+        for (prox, project) in pairs {
+            let (mut a, mut b) = (y.clone(), y.clone());
+            prox(&mut a, t);
+            project(&mut b, t);
+            for j in 0..4 {
+                prop_assert!((a[j] + b[j] - y[j]).abs() < 1e-14);
+            }
+        }
+    }
+
+    #[test]
+    fn critical_is_the_least_lambda_with_prox_zero(g in points(), tau in 0.0..=1.0f64, omega in 0.1..3.0f64) {
+        let critical = sparse_group_critical(&g, tau, omega);
+        let norm_at = |lambda: f64| sparse_group(&mut g.clone(), lambda * tau, lambda * (1.0 - tau) * omega);
+        prop_assert_eq!(norm_at(critical * (1.0 + 1e-13)), 0.0);
+        prop_assert!(critical == 0.0 || norm_at(critical * (1.0 - 1e-13)) > 0.0);
+    }
+
+    #[test]
+    fn special_cases_and_direction(y in points(), t in 0.0..3.0f64) {
+        let mut one = [y[0]];
+        block_soft_threshold(&mut one, t);
+        prop_assert!((one[0] - soft_threshold(y[0], t)).abs() <= 1e-15);
+        let (mut a, mut b) = (y.clone(), y.clone());
+        sparse_group(&mut a, t, 0.0);
+        soft_threshold_slice(&mut b, t);
+        prop_assert_eq!(&a, &b);
+        let (mut a, mut b) = (y.clone(), y.clone());
+        sparse_group(&mut a, 0.0, t);
+        let norm = block_soft_threshold(&mut b, t);
+        prop_assert_eq!(&a, &b);
+        prop_assert!((norm - norm2(&b)).abs() <= 1e-15);
+        if norm > 0.0 {
+            let cosine = a.iter().zip(&y).map(|(a, y)| a * y).sum::<f64>() / norm2(&a) / norm2(&y);
+            prop_assert!((cosine - 1.0).abs() <= 1e-15);
+        }
+    }
+}
