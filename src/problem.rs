@@ -118,7 +118,7 @@ impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
 
     /// The smallest λ at which all penalised coefficients are zero (the free ones are fitted); ∞ if there is none.
     pub fn lambda_max(&self) -> f64 {
-        let at = self.smooth.point(&vec![0.0; self.len()]);
+        let at = self.smooth.point(&self.smooth.origin());
         let mut g = vec![0.0; self.len()];
         let free = self.penalty.free_columns(1.0);
         self.smooth.dual(&at, &free, &mut g);
@@ -126,9 +126,9 @@ impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
         self.penalty.critical_lambda(&g)
     }
 
-    /// `f(0)`: what tolerances are relative to.
+    /// `f(0)` (the value at [`Smooth::origin`]): what tolerances are relative to.
     pub fn scale(&self) -> f64 {
-        self.smooth.value(&self.smooth.point(&vec![0.0; self.len()]))
+        self.smooth.value(&self.smooth.point(&self.smooth.origin()))
     }
 
     /// The one place where optimality is proven: `gap = FY_f + FY_Ω`, two Fenchel–Young gaps that are sums of
@@ -179,18 +179,57 @@ impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
         let gap_at = |s: f64| {
             self.smooth.fenchel_young(at, dual, s) + self.penalty.fenchel_young(self.lambda, w, g, s)
         };
-        // Penalties with a finite conjugate are feasible everywhere: there no scaling is often the better point.
-        let mut best = (gap_at(1.0), 1.0);
-        let s = self.penalty.dual_scale(self.lambda, g);
-        if s < 1.0 {
-            let scaled = gap_at(s);
-            if scaled < best.0 || best.0.is_nan() {
-                best = (scaled, s);
+        let best = match self.projected_gap(w, at, free, g) {
+            Some(gap) => (gap, 1.0),
+            None => {
+                // Penalties with a finite conjugate are feasible everywhere: there no scaling is often the better point.
+                let mut best = (gap_at(1.0), 1.0);
+                let s = self.penalty.dual_scale(self.lambda, g);
+                if s < 1.0 {
+                    let scaled = gap_at(s);
+                    if scaled < best.0 || best.0.is_nan() {
+                        best = (scaled, s);
+                    }
+                }
+                best
             }
-        }
+        };
         let objective = value + penalty;
         let rounding = self.smooth.rounding(at) + 16.0 * f64::EPSILON * penalty;
         (Certificate { objective, gap: best.0, rounding, kkt, scale }, DualPoint { scale: best.1 })
+    }
+
+    /// The gap at the dual candidate that is projected instead of scaled, where smooth term and penalty allow it. If the
+    /// candidate is outside the dual domain of f, it is mixed with the scaled one at the origin.
+    fn projected_gap(&self, w: &[f64], at: &S::Point, free: &[usize], g: &[f64]) -> Option<f64> {
+        self.smooth.dual_at(g)?;
+        let mut projected = g.to_vec();
+        if !self.penalty.project_dual(self.lambda, &mut projected) {
+            return None;
+        }
+        let gap_at = |g: &[f64]| {
+            let dual = self.smooth.dual_at(g)?;
+            let smooth = self.smooth.fenchel_young(at, &dual, 1.0);
+            Some(if smooth.is_finite() { smooth + self.penalty.fenchel_young(self.lambda, w, g, 1.0) } else { smooth })
+        };
+        let gap = gap_at(&projected)?;
+        if gap.is_finite() {
+            return Some(gap);
+        }
+        let origin = self.smooth.point(&self.smooth.origin());
+        let mut inside = vec![0.0; g.len()];
+        self.smooth.dual(&origin, free, &mut inside);
+        self.zero_free(free, &mut inside);
+        let scale = self.penalty.dual_scale(self.lambda, &inside);
+        for share in [0.5, 1.0] {
+            let mixed: Vec<f64> =
+                projected.iter().zip(&inside).map(|(g, i)| g + share * (scale * i - g)).collect();
+            let gap = gap_at(&mixed)?;
+            if gap.is_finite() {
+                return Some(gap);
+            }
+        }
+        Some(gap)
     }
 
     /// After the projection the gradient on the free columns is zero up to rounding: make it exactly so, as the dual

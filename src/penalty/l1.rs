@@ -121,12 +121,12 @@ impl BlockPenalty for L1 {
 
 /// λω with the conventions ω = ∞ → ∞ (excluded, also at λ = 0) and ω = 0 → 0 (free, also at λ = ∞).
 #[inline]
-pub(super) fn threshold(lambda: f64, weight: f64) -> f64 {
+pub(crate) fn threshold(lambda: f64, weight: f64) -> f64 {
     if weight == 0.0 || weight == f64::INFINITY { weight } else { lambda * weight }
 }
 
 /// size / ω with 0/0 = 0 and x/∞ = 0.
 #[inline]
-pub(super) fn ratio(size: f64, weight: f64) -> f64 {
+pub(crate) fn ratio(size: f64, weight: f64) -> f64 {
     if size == 0.0 { 0.0 } else { size / weight }
 }

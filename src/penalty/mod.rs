@@ -10,12 +10,14 @@
 use crate::partition::Partition;
 
 mod elastic_net;
+mod entrywise_l1;
 mod group;
-mod l1;
+pub(crate) mod l1;
 mod latent_overlap;
 mod sparse_group;
 
 pub use elastic_net::ElasticNetPenalty;
+pub use entrywise_l1::EntrywiseL1;
 pub use group::GroupL2;
 pub use l1::L1;
 pub use latent_overlap::LatentOverlap;
@@ -57,6 +59,12 @@ pub trait Penalty: Sync {
     fn dual_scale(&self, lambda: f64, g: &[f64]) -> f64 {
         let critical = self.critical_lambda(g);
         if critical <= lambda { 1.0 } else { lambda / critical }
+    }
+    /// Moves g to the nearest gradient for which `−g` is dual feasible, where that is easy (a box); returns whether it
+    /// did. Certificates prefer it to [`dual_scale`](Self::dual_scale) where the smooth term accepts any gradient
+    /// ([`Smooth::dual_at`](crate::smooth::Smooth::dual_at)).
+    fn project_dual(&self, _lambda: f64, _g: &mut [f64]) -> bool {
+        false
     }
     /// How far `w` is from stationarity: `max_b dist(−g_b, λ∂Ω_b(w_b))`.
     fn kkt_violation(&self, lambda: f64, w: &[f64], g: &[f64]) -> f64;

@@ -1,1 +1,418 @@
-//! placeholder
+//! `f(Θ) = −log det Θ + ⟨S, Θ⟩`, the Gaussian log-likelihood of a precision matrix, and its quadratic model.
+//!
+//! A symmetric p×p matrix is a vector of p² coefficients; both triangles are stored. The conjugate of −log det makes every
+//! positive definite matrix W a dual point (gradient S − W), so that a certificate may *clip* W − S into the dual box
+//! instead of scaling it.
+
+use std::ops::Range;
+
+use crate::error::{Result, check_finite, check_length};
+use crate::kernels;
+use crate::linalg::{self, Cholesky};
+use crate::smooth::{Quadratic, Smooth};
+
+/// `f(Θ) = −log det Θ + ⟨S, Θ⟩`, ∞ outside the positive definite matrices.
+///
+/// ```
+/// use sparsereg::smooth::{LogDet, Smooth};
+/// let f = LogDet::new(2, vec![2.0, 0.5, 0.5, 1.0])?;
+/// let at = f.point(&[1.0, 0.0, 0.0, 1.0]);
+/// assert_eq!(f.value(&at), 3.0);
+/// assert_eq!(f.value(&f.point(&[1.0, 2.0, 2.0, 1.0])), f64::INFINITY);
+/// # Ok::<(), sparsereg::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct LogDet {
+    size: usize,
+    covariance: Vec<f64>,
+}
+
+/// Θ with its inverse and log determinant.
+#[derive(Debug, Clone)]
+pub struct LogDetPoint {
+    theta: Vec<f64>,
+    /// Θ⁻¹; empty where Θ is not positive definite or not yet inverted.
+    inverse: Vec<f64>,
+    factor: Option<Cholesky>,
+    value: f64,
+    log_det: f64,
+    /// Σ |S_ij θ_ij|.
+    size: f64,
+}
+
+impl LogDetPoint {
+    /// Θ⁻¹.
+    pub(crate) fn inverse(&self) -> &[f64] {
+        &self.inverse
+    }
+
+    /// Θ.
+    pub(crate) fn theta(&self) -> &[f64] {
+        &self.theta
+    }
+
+    /// Fills in the inverse.
+    pub(crate) fn invert(&mut self) {
+        if let Some(factor) = self.factor.take() {
+            self.inverse = vec![0.0; self.theta.len()];
+            factor.inverse(&mut self.inverse);
+        }
+    }
+}
+
+/// Up to this distance `‖Θ^½ W Θ^½ − I‖_F` the second-order bound replaces the determinant.
+const SERIES: f64 = 0.25;
+
+impl LogDet {
+    /// The term for a symmetric p×p matrix S (p² values).
+    ///
+    /// # Errors
+    /// A wrong length, NaN or infinity.
+    pub fn new(size: usize, covariance: Vec<f64>) -> Result<Self> {
+        check_length("covariance", size * size, covariance.len())?;
+        check_finite("covariance", &covariance)?;
+        Ok(Self { size, covariance })
+    }
+
+    /// p.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// S.
+    pub(crate) fn covariance(&self) -> &[f64] {
+        &self.covariance
+    }
+
+    /// Value and factor at Θ, without the inverse; the value is ∞ outside the domain.
+    pub(crate) fn factor(&self, theta: Vec<f64>) -> LogDetPoint {
+        let p = self.size;
+        let (mut trace, mut size) = (0.0, 0.0);
+        for (s, t) in self.covariance.iter().zip(&theta) {
+            trace += s * t;
+            size += (s * t).abs();
+        }
+        let diagonal = (0..p).all(|j| (0..p).all(|i| i == j || theta[j * p + i] == 0.0));
+        if diagonal {
+            let mut inverse = vec![0.0; p * p];
+            let mut log_det = 0.0;
+            for i in 0..p {
+                let t = theta[i * p + i];
+                inverse[i * p + i] = 1.0 / t;
+                log_det += if t > 0.0 { t.ln() } else { f64::NEG_INFINITY };
+            }
+            if log_det == f64::NEG_INFINITY {
+                inverse.clear();
+            }
+            return LogDetPoint {
+                theta,
+                inverse,
+                factor: None,
+                value: trace - log_det,
+                log_det,
+                size,
+            };
+        }
+        match Cholesky::factor(&theta, p) {
+            Ok(factor) => {
+                let log_det = factor.log_det();
+                LogDetPoint {
+                    theta,
+                    inverse: Vec::new(),
+                    factor: Some(factor),
+                    value: trace - log_det,
+                    log_det,
+                    size,
+                }
+            }
+            Err(_) => LogDetPoint {
+                theta,
+                inverse: Vec::new(),
+                factor: None,
+                value: f64::INFINITY,
+                log_det: f64::NEG_INFINITY,
+                size,
+            },
+        }
+    }
+
+    /// `tr(GΘGΘ)` with `G = S − Θ⁻¹`: twice the value that the model of f at Θ promises at most.
+    pub(crate) fn newton_energy(&self, at: &LogDetPoint) -> f64 {
+        trace_of_square(&self.residual(&self.covariance, &at.theta), self.size).max(0.0)
+    }
+
+    /// `WΘ − I`, using the zeros of Θ.
+    fn residual(&self, dual: &[f64], theta: &[f64]) -> Vec<f64> {
+        let p = self.size;
+        let mut m = vec![0.0; p * p];
+        let nonzero = theta.iter().filter(|t| **t != 0.0).count();
+        if p > 32 && nonzero > p * p / 8 {
+            linalg::matmul(dual, theta, p, p, p, &mut m);
+        } else {
+            for (column, theta) in m.chunks_exact_mut(p).zip(theta.chunks_exact(p)) {
+                for (k, &t) in theta.iter().enumerate().filter(|(_, t)| **t != 0.0) {
+                    kernels::axpy(t, &dual[k * p..(k + 1) * p], column);
+                }
+            }
+        }
+        (0..p).for_each(|j| m[j * p + j] -= 1.0);
+        m
+    }
+}
+
+/// `tr(M²)` in tiles that stay in the cache.
+fn trace_of_square(m: &[f64], p: usize) -> f64 {
+    const TILE: usize = 16;
+    let mut sum = 0.0;
+    for j0 in (0..p).step_by(TILE) {
+        for i0 in (0..p).step_by(TILE) {
+            for j in j0..(j0 + TILE).min(p) {
+                for i in i0..(i0 + TILE).min(p) {
+                    sum += m[j * p + i] * m[i * p + j];
+                }
+            }
+        }
+    }
+    sum
+}
+
+impl Smooth for LogDet {
+    type Point = LogDetPoint;
+    /// The gradient S − W itself.
+    type Dual = Vec<f64>;
+
+    fn ncols(&self) -> usize {
+        self.size * self.size
+    }
+
+    fn nresponses(&self) -> usize {
+        1
+    }
+
+    fn origin(&self) -> Vec<f64> {
+        let p = self.size;
+        let mut theta = vec![0.0; p * p];
+        (0..p).for_each(|i| theta[i * p + i] = 1.0 / self.covariance[i * p + i]);
+        theta
+    }
+
+    fn point(&self, w: &[f64]) -> LogDetPoint {
+        let mut point = self.factor(w.to_vec());
+        point.invert();
+        point
+    }
+
+    fn value(&self, at: &LogDetPoint) -> f64 {
+        at.value
+    }
+
+    fn gradient(&self, at: &LogDetPoint, g: &mut [f64]) {
+        g.copy_from_slice(&self.covariance);
+        for (g, w) in g.iter_mut().zip(&at.inverse) {
+            *g -= w;
+        }
+    }
+
+    fn dual(&self, at: &LogDetPoint, free: &[usize], g: &mut [f64]) -> Vec<f64> {
+        self.gradient(at, g);
+        for &k in free {
+            g[k] = 0.0;
+        }
+        g.to_vec()
+    }
+
+    fn dual_at(&self, g: &[f64]) -> Option<Vec<f64>> {
+        Some(g.to_vec())
+    }
+
+    /// `tr(WΘ) − p − log det(WΘ)` at `W = S − scale·g`, which is `Σ_k (e_k − log(1 + e_k))` over the eigenvalues of
+    /// `E = Θ^½WΘ^½ − I`. While `‖E‖_F ≤ ¼`, W is positive definite for certain and `½‖E‖²/(1 − ‖E‖)` bounds the sum from
+    /// above without any cancellation; `‖E‖² = tr((WΘ − I)²)` needs no inverse. Farther away W is factored; ∞ if it is
+    /// not positive definite.
+    fn fenchel_young(&self, at: &LogDetPoint, dual: &Vec<f64>, scale: f64) -> f64 {
+        let p = self.size;
+        let mut w = self.covariance.clone();
+        kernels::axpy(-scale, dual, &mut w);
+        let m = self.residual(&w, &at.theta);
+        let square = trace_of_square(&m, p).max(0.0);
+        let distance = square.sqrt();
+        if distance <= SERIES {
+            return 0.5 * square / (1.0 - distance);
+        }
+        match Cholesky::factor(&w, p) {
+            Ok(factor) => {
+                let trace: f64 = (0..p).map(|j| m[j * p + j]).sum();
+                trace - factor.log_det() - at.log_det
+            }
+            Err(_) => f64::INFINITY,
+        }
+    }
+
+    fn rounding(&self, at: &LogDetPoint) -> f64 {
+        // Σ |W_ij θ_ij| ≥ p grows with the condition of Θ and does not depend on the units of the variables.
+        let condition: f64 = at
+            .inverse
+            .iter()
+            .zip(&at.theta)
+            .map(|(w, t)| (w * t).abs())
+            .sum();
+        16.0 * f64::EPSILON * (condition + at.size + at.log_det.abs())
+    }
+}
+
+/// The second-order model of −log det Θ + ⟨S, Θ⟩ along some entries of Θ: with D the change of these entries,
+/// `m(D) = ⟨G, D⟩ + ½ tr(WDWD)`, `G = S − W`, `W = Θ⁻¹` (Hsieh, Sustik, Dhillon and Ravikumar 2014).
+///
+/// A coordinate is an entry of the upper triangle together with its mirror image. The state is `U = DW`, row after row,
+/// followed by a copy of the column of U that the coordinates at work read (gathered once for all coordinates of a column of Θ)
+/// and the number of that column: a coordinate costs one product and at most two updates of length p.
+#[derive(Debug)]
+pub(crate) struct LogDetModel<'a> {
+    size: usize,
+    stride: usize,
+    inverse: &'a [f64],
+    gradient: &'a [f64],
+    entries: &'a [(u32, u32)],
+    origin: &'a [f64],
+}
+
+impl<'a> LogDetModel<'a> {
+    /// The model with W and G (p² values each) along `entries` (row ≤ column), which have the values `origin` at D = 0.
+    pub(crate) fn new(
+        size: usize,
+        inverse: &'a [f64],
+        gradient: &'a [f64],
+        entries: &'a [(u32, u32)],
+        origin: &'a [f64],
+    ) -> Self {
+        // Rows a multiple of 512 bytes apart would compete for the same cache lines when a column is gathered.
+        let padded = size.next_multiple_of(8);
+        let stride = if padded.is_multiple_of(64) {
+            padded + 8
+        } else {
+            padded
+        };
+        Self {
+            size,
+            stride,
+            inverse,
+            gradient,
+            entries,
+            origin,
+        }
+    }
+
+    /// The Hessian over all entries, and the gradient at D = 0.
+    pub(crate) fn gram(&self) -> (Vec<f64>, Vec<f64>) {
+        let k = self.entries.len();
+        let mut h = vec![0.0; k * k];
+        self.block_hessian(0..k, &mut h);
+        let slope = |e| {
+            let (i, j) = self.entry(e);
+            let pairs = if i == j { 1.0 } else { 2.0 };
+            pairs * self.gradient[j * self.size + i]
+        };
+        (h, (0..k).map(slope).collect())
+    }
+
+    /// The state at D = 0.
+    pub(crate) fn state(&self) -> Vec<f64> {
+        let mut state = vec![0.0; self.size * self.stride + self.size + 1];
+        state[self.size * self.stride + self.size] = f64::NAN;
+        state
+    }
+
+    #[inline]
+    fn entry(&self, e: usize) -> (usize, usize) {
+        let (i, j) = self.entries[e];
+        (i as usize, j as usize)
+    }
+
+    #[inline]
+    fn inverse_row(&self, i: usize) -> &[f64] {
+        &self.inverse[i * self.size..(i + 1) * self.size]
+    }
+}
+
+impl Quadratic for LogDetModel<'_> {
+    fn prepare(&self, state: &mut [f64], cols: Range<usize>) {
+        let (_, j) = self.entry(cols.start);
+        let (rows, rest) = state.split_at_mut(self.size * self.stride);
+        if rest[self.size] != j as f64 {
+            for (value, row) in rest.iter_mut().zip(rows.chunks_exact(self.stride)) {
+                *value = row[j];
+            }
+            rest[self.size] = j as f64;
+        }
+    }
+
+    fn block_gradient(&self, state: &[f64], cols: Range<usize>, g: &mut [f64]) {
+        let column = &state[self.size * self.stride..self.size * self.stride + self.size];
+        for (g, e) in g.iter_mut().zip(cols) {
+            let (i, j) = self.entry(e);
+            let slope =
+                self.gradient[j * self.size + i] + kernels::dot(self.inverse_row(i), column);
+            *g = if i == j { slope } else { 2.0 * slope };
+        }
+    }
+
+    fn shift(&self, state: &mut [f64], cols: Range<usize>, delta: &[f64]) {
+        let (rows, column) = state.split_at_mut(self.size * self.stride);
+        let p = self.size;
+        for (e, &delta) in cols.zip(delta) {
+            let (i, j) = self.entry(e);
+            kernels::axpy(
+                delta,
+                self.inverse_row(j),
+                &mut rows[i * self.stride..i * self.stride + p],
+            );
+            column[i] += delta * self.inverse[j * p + j];
+            if i != j {
+                kernels::axpy(
+                    delta,
+                    self.inverse_row(i),
+                    &mut rows[j * self.stride..j * self.stride + p],
+                );
+                column[j] += delta * self.inverse[j * p + i];
+            }
+        }
+    }
+
+    fn block_hessian(&self, cols: Range<usize>, h: &mut [f64]) {
+        let p = self.size;
+        let k = cols.len();
+        for (a, e) in cols.clone().enumerate() {
+            let (i, j) = self.entry(e);
+            for (b, f) in cols.clone().enumerate() {
+                let (k1, l1) = self.entry(f);
+                let w = |r: usize, c: usize| self.inverse[c * p + r];
+                let pairs = if i == j { 1.0 } else { 2.0 };
+                let both = if k1 == l1 {
+                    w(i, k1) * w(j, k1)
+                } else {
+                    w(i, k1) * w(j, l1) + w(i, l1) * w(j, k1)
+                };
+                h[a * k + b] = pairs * both;
+            }
+        }
+    }
+
+    fn value(&self, w: &[f64], state: &[f64]) -> f64 {
+        let mut value = 0.0;
+        for (e, (w, o)) in w.iter().zip(self.origin).enumerate() {
+            let (i, j) = self.entry(e);
+            let row = self.inverse_row(i);
+            let curvature: f64 = (0..self.size)
+                .map(|k| row[k] * state[k * self.stride + j])
+                .sum();
+            let pairs = if i == j { 1.0 } else { 2.0 };
+            value += pairs * (w - o) * (self.gradient[j * self.size + i] + 0.5 * curvature);
+        }
+        value
+    }
+
+    /// Not known: the dual of the model on a subset of the entries has no closed form.
+    fn energy(&self, _w: &[f64], _state: &[f64]) -> f64 {
+        f64::INFINITY
+    }
+}

@@ -1,4 +1,4 @@
-//! The smooth term: [`LinearPredictor`] is F∘X, `LogDet` is its cousin without an X, and [`GramModel`] and
+//! The smooth term: [`LinearPredictor`] is F∘X, [`LogDet`] is its cousin without an X, and [`GramModel`] and
 //! [`ResidualModel`] are the two forms of the quadratic model that descent works on.
 //!
 //! A smooth term owns its cached state: solvers carry a `Point` (a residual, a gradient, a factor) without knowing
@@ -9,10 +9,13 @@ use std::ops::Range;
 mod free_space;
 mod gram;
 mod linear_predictor;
+mod log_det;
 mod residual;
 
 pub use gram::{GramCache, GramModel};
 pub use linear_predictor::{LinearPredictor, PredictorPoint};
+pub(crate) use log_det::LogDetModel;
+pub use log_det::{LogDet, LogDetPoint};
 pub use residual::ResidualModel;
 
 /// A convex, differentiable function of the coefficients with a dual.
@@ -26,6 +29,11 @@ pub trait Smooth: Sync {
     fn ncols(&self) -> usize;
     /// Number of responses q; coefficient vectors have length p·q.
     fn nresponses(&self) -> usize;
+    /// Where nothing penalised is in the model: tolerances are relative to the value there, and λ_max is taken there.
+    /// Zero, unless zero lies outside the domain.
+    fn origin(&self) -> Vec<f64> {
+        vec![0.0; self.ncols() * self.nresponses()]
+    }
     /// The cached state at `w`.
     fn point(&self, w: &[f64]) -> Self::Point;
     /// `f(w)`; ∞ outside the domain.
@@ -35,6 +43,11 @@ pub trait Smooth: Sync {
     /// The dual point that belongs to w, made orthogonal to the `free` (unpenalised) columns, and its gradient in `g`:
     /// equal to `∇f(w)` when nothing is free.
     fn dual(&self, at: &Self::Point, free: &[usize], g: &mut [f64]) -> Self::Dual;
+    /// The dual point that has the gradient `g`, if every g belongs to one: a certificate then moves g into the dual ball
+    /// entry by entry. `None` (the default) where dual points are tied to each other, as the rows of X tie them.
+    fn dual_at(&self, _g: &[f64]) -> Option<Self::Dual> {
+        None
+    }
     /// The Fenchel–Young gap of the smooth part when the dual point is multiplied by `scale`; ≥ 0.
     fn fenchel_young(&self, at: &Self::Point, dual: &Self::Dual, scale: f64) -> f64;
     /// Bound on the floating-point error of `f(w)` and of `⟨∇f(w), w⟩`.
@@ -52,6 +65,10 @@ pub trait Smooth: Sync {
 /// A quadratic model `m(w) = ½(w − w₀)ᵀ H (w − w₀) + g₀ᵀ(w − w₀)` in local coordinates, whose state is one vector that is
 /// affine in w: what block descent sweeps over. H is `h ⊗ I_q` on every pair of columns.
 pub trait Quadratic: Sync {
+    /// Called before [`block_gradient`](Self::block_gradient) of the same columns in a sweep: room for a cached part of
+    /// the state.
+    #[inline]
+    fn prepare(&self, _state: &mut [f64], _cols: Range<usize>) {}
     /// `g ← ∇_B m` for the local columns B.
     fn block_gradient(&self, state: &[f64], cols: Range<usize>, g: &mut [f64]);
     /// The state after `w_B ← w_B + delta`.

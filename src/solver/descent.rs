@@ -64,6 +64,7 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
                 }
                 continue;
             }
+            self.model.prepare(state, active.cols.clone());
             self.model.block_gradient(state, active.cols.clone(), g);
             let current = &mut w[range];
             curvature.minimise(self.penalty, active.id, self.lambda, current, g, v);

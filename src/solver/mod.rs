@@ -14,12 +14,15 @@ mod block_descent;
 mod block_minimiser;
 mod descent;
 mod fista;
+mod log_det_newton;
 mod newton;
 mod screening;
 mod working_set;
 
 pub use block_descent::{BlockDescent, Form};
 pub use fista::{Fista, Momentum};
+pub use log_det_newton::LogDetNewton;
+pub(crate) use log_det_newton::NewtonBlock;
 
 /// How a solve ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,316 @@
+//! One λ: units of unit variance, components, closed forms, the solver, and back to the user's units.
+
+use crate::error::{Error, Result};
+use crate::estimator::graphical_lasso::covariance::Covariance;
+use crate::estimator::graphical_lasso::screening::components;
+use crate::estimator::graphical_lasso::{GraphicalLasso, GraphicalMethod};
+use crate::linalg::Cholesky;
+use crate::penalty::{EntrywiseL1, l1};
+use crate::problem::{Certificate, Problem};
+use crate::prox;
+use crate::smooth::{LogDet, Smooth};
+use crate::solver::{NewtonBlock, Solver, Start, Status, Watch};
+
+/// An answer in the user's units.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) precision: Vec<f64>,
+    pub(super) covariance: Vec<f64>,
+    pub(super) certificate: Certificate,
+    pub(super) status: Status,
+    pub(super) iterations: usize,
+}
+
+/// Pivots (squared, in units of unit variance) below this many times p are rounding errors of a singular matrix.
+const SINGULAR: f64 = 64.0 * f64::EPSILON;
+/// A solve that can make no more progress farther than this (relative gap) from the optimum has met a singular problem.
+const HOPELESS: f64 = 1e-4;
+
+/// The problem at one λ. All of it is in units in which the diagonal of the estimated covariance, which is known in
+/// advance (`S_ii`, or `S_ii + λΛ_ii` if the diagonal is penalised), is one: thresholds become `λΛ_ij / (d_i d_j)`.
+pub(super) struct Scaled<'a> {
+    estimator: &'a GraphicalLasso,
+    covariance: &'a Covariance,
+    /// λΛ in the user's units, p².
+    thresholds: Vec<f64>,
+    /// √ of the diagonal of the estimated covariance.
+    deviation: Vec<f64>,
+    lambda: f64,
+}
+
+impl<'a> Scaled<'a> {
+    /// `weights` are Λ in the user's units, p² (with the diagonal, whose penalty is an addition to S).
+    pub(super) fn new(
+        estimator: &'a GraphicalLasso,
+        covariance: &'a Covariance,
+        weights: &[f64],
+        lambda: f64,
+    ) -> Result<Self> {
+        let p = covariance.size;
+        let thresholds: Vec<f64> = weights.iter().map(|&w| l1::threshold(lambda, w)).collect();
+        let mut deviation = vec![0.0; p];
+        for (i, d) in deviation.iter_mut().enumerate() {
+            let k = i * p + i;
+            let variance = covariance.values[k]
+                + if estimator.penalize_diagonal {
+                    thresholds[k]
+                } else {
+                    0.0
+                };
+            if !(variance > 0.0 && variance.is_finite()) {
+                let argument = if covariance.nobservations.is_some() {
+                    "samples"
+                } else {
+                    "covariance"
+                };
+                let index = if covariance.nobservations.is_some() {
+                    vec![i]
+                } else {
+                    vec![i, i]
+                };
+                let expected = "a variable with a positive, finite variance";
+                return Err(Error::OutOfRange {
+                    argument,
+                    index,
+                    value: variance,
+                    expected,
+                });
+            }
+            *d = variance.sqrt();
+        }
+        Ok(Self {
+            estimator,
+            covariance,
+            thresholds,
+            deviation,
+            lambda,
+        })
+    }
+
+    /// S_ij / (d_i d_j) for i ≠ j.
+    fn correlation(&self, i: usize, j: usize) -> f64 {
+        if i == j {
+            1.0
+        } else {
+            self.covariance.values[j * self.covariance.size + i]
+                / self.deviation[i]
+                / self.deviation[j]
+        }
+    }
+
+    /// The problem of some variables in units of unit variance, thresholds as weights.
+    fn part(&self, members: &[usize]) -> Result<(LogDet, EntrywiseL1)> {
+        let p = self.covariance.size;
+        let k = members.len();
+        let mut s = vec![1.0; k * k];
+        let mut t = vec![0.0; k * k];
+        for (b, &j) in members.iter().enumerate() {
+            for (a, &i) in members.iter().enumerate().take(b) {
+                let (value, threshold) = (
+                    self.correlation(i, j),
+                    self.thresholds[j * p + i] / self.deviation[i] / self.deviation[j],
+                );
+                (s[b * k + a], s[a * k + b]) = (value, value);
+                (t[b * k + a], t[a * k + b]) = (threshold, threshold);
+            }
+        }
+        Ok((LogDet::new(k, s)?, EntrywiseL1::with_weights(k, t)?))
+    }
+
+    /// Solves, from the precision matrix `warm` (user's units) if there is one.
+    pub(super) fn solve(&self, warm: Option<&[f64]>, watch: &mut dyn Watch) -> Result<Answer> {
+        match &self.estimator.method {
+            GraphicalMethod::Newton(solver) => {
+                let p = self.covariance.size;
+                let parts = components(p, |i, j| {
+                    self.covariance.values[j * p + i].abs()
+                        > self.thresholds[j * p + i] * (1.0 + 4.0 * f64::EPSILON)
+                });
+                let mut blocks = Vec::with_capacity(parts.len());
+                for members in &parts {
+                    let (smooth, penalty) = self.part(members)?;
+                    let start = self.start(members, &smooth, &penalty, warm)?;
+                    blocks.push(NewtonBlock::new(smooth, penalty, start));
+                }
+                let (certificate, status, iterations) =
+                    solver.solve_blocks(&mut blocks, self.lambda, watch);
+                let pieces = parts
+                    .iter()
+                    .zip(&blocks)
+                    .map(|(m, b)| (m.as_slice(), b.state.point.theta(), b.state.point.inverse()));
+                self.restore(pieces, certificate, status, iterations)
+            }
+            GraphicalMethod::Fista(solver) => {
+                let members: Vec<usize> = (0..self.covariance.size).collect();
+                let (smooth, penalty) = self.part(&members)?;
+                self.check_free(&members, &smooth, &penalty)?;
+                let problem = Problem::new(&smooth, &penalty, 1.0);
+                let start = warm
+                    .map(|w| self.to_unit(&members, w))
+                    .unwrap_or_else(|| smooth.origin());
+                let lambda = self.lambda;
+                let mut watch = |progress: &crate::solver::Progress| {
+                    watch.progress(&crate::solver::Progress {
+                        lambda,
+                        ..*progress
+                    })
+                };
+                let solution = solver.solve(&problem, Start::At(&start), &mut watch);
+                let at = smooth.point(&solution.coefficients);
+                let piece = std::iter::once((members.as_slice(), at.theta(), at.inverse()));
+                self.restore(
+                    piece,
+                    solution.certificate,
+                    solution.status,
+                    solution.iterations,
+                )
+            }
+        }
+    }
+
+    /// Where a component starts: at its solution if that has a closed form (one or two variables; nothing penalised), at
+    /// the warm start, or at the diagonal.
+    fn start(
+        &self,
+        members: &[usize],
+        smooth: &LogDet,
+        penalty: &EntrywiseL1,
+        warm: Option<&[f64]>,
+    ) -> Result<Option<Vec<f64>>> {
+        let k = members.len();
+        if k == 1 {
+            return Ok(Some(vec![1.0]));
+        }
+        if let Some(inverse) = self.check_free(members, smooth, penalty)? {
+            return Ok(Some(inverse));
+        }
+        if k == 2 {
+            let w = prox::soft_threshold(smooth.covariance()[1], penalty.threshold(1.0, 1));
+            let det = (1.0 - w) * (1.0 + w);
+            return Ok(Some(vec![1.0 / det, -w / det, -w / det, 1.0 / det]));
+        }
+        Ok(warm.map(|w| self.to_unit(members, w)))
+    }
+
+    /// Rejects variables that are collinear and not kept apart by a penalty; returns S⁻¹ where nothing is penalised.
+    ///
+    /// The problem has a solution if S is positive definite on every connected set of free pairs (mix S with its blocks:
+    /// a positive definite dual point), and has none if S is singular on a clique of free pairs.
+    fn check_free(
+        &self,
+        members: &[usize],
+        smooth: &LogDet,
+        penalty: &EntrywiseL1,
+    ) -> Result<Option<Vec<f64>>> {
+        let (k, s) = (members.len(), smooth.covariance());
+        let free = |a: usize, b: usize| penalty.threshold(1.0, b * k + a) == 0.0;
+        for group in components(k, free) {
+            let m = group.len();
+            if m == 1 {
+                continue;
+            }
+            let clique = (0..m).all(|b| (0..b).all(|a| free(group[a], group[b])));
+            let part: Vec<f64> = (0..m * m)
+                .map(|e| s[group[e / m] * k + group[e % m]])
+                .collect();
+            let factor = Cholesky::factor(&part, m).ok();
+            let factor = factor
+                .filter(|f| (0..m).all(|i| f.lower(i, i) * f.lower(i, i) > SINGULAR * m as f64));
+            match factor {
+                // Only the solver can tell whether the pairs that are penalised suffice.
+                None if !clique => {}
+                None => {
+                    let names: Vec<String> = group
+                        .iter()
+                        .take(5)
+                        .map(|&a| members[a].to_string())
+                        .collect();
+                    let more = if m > 5 { ", …" } else { "" };
+                    let reason = format!(
+                        "variables {}{more} are collinear and the entries between them are not penalised",
+                        names.join(", ")
+                    );
+                    return Err(Error::IllPosed { reason });
+                }
+                Some(factor) if m == k && clique => {
+                    let mut inverse = vec![0.0; k * k];
+                    factor.inverse(&mut inverse);
+                    return Ok(Some(inverse));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    fn to_unit(&self, members: &[usize], precision: &[f64]) -> Vec<f64> {
+        let (p, k) = (self.covariance.size, members.len());
+        let entry = |(a, b): (usize, usize)| {
+            let (i, j) = (members[a], members[b]);
+            // An entry that is excluded now must not be taken over.
+            if i != j && self.thresholds[j * p + i] == f64::INFINITY {
+                0.0
+            } else {
+                precision[j * p + i] * self.deviation[i] * self.deviation[j]
+            }
+        };
+        (0..k * k).map(|e| entry((e % k, e / k))).collect()
+    }
+
+    /// Puts the components together in the user's units.
+    fn restore<'b>(
+        &self,
+        pieces: impl Iterator<Item = (&'b [usize], &'b [f64], &'b [f64])>,
+        mut certificate: Certificate,
+        status: Status,
+        iterations: usize,
+    ) -> Result<Answer> {
+        let gap = certificate.relative_gap();
+        if status == Status::Stalled && (gap.is_nan() || gap > HOPELESS) {
+            let reason = format!(
+                "no progress is possible in floating-point arithmetic at a relative gap of {:.1e}: the covariance is \
+                 numerically singular and the penalty does not mend it",
+                certificate.relative_gap()
+            );
+            return Err(Error::IllPosed { reason });
+        }
+        let p = self.covariance.size;
+        let d = &self.deviation;
+        let mut precision = vec![0.0; p * p];
+        let mut covariance = vec![0.0; p * p];
+        let mut kkt = 0.0f64;
+        for (members, theta, inverse) in pieces {
+            let k = members.len();
+            for (b, &j) in members.iter().enumerate() {
+                for (a, &i) in members.iter().enumerate() {
+                    let e = b * k + a;
+                    // In one order for an entry and its mirror image, so that they agree to the last bit.
+                    let (first, last) = (d[i.min(j)], d[i.max(j)]);
+                    precision[j * p + i] = theta[e] / first / last;
+                    covariance[j * p + i] = inverse[e] * first * last;
+                    // The residual of stationarity, in the user's units.
+                    let g = (self.correlation(i, j) - inverse[e]) * d[i] * d[j];
+                    let t = self.thresholds[j * p + i];
+                    kkt = kkt.max(if i == j {
+                        g.abs()
+                    } else if t == f64::INFINITY {
+                        0.0
+                    } else if theta[e] != 0.0 {
+                        (g + t * theta[e].signum()).abs()
+                    } else {
+                        (g.abs() - t).max(0.0)
+                    });
+                }
+            }
+        }
+        certificate.kkt = kkt;
+        certificate.objective += 2.0 * d.iter().map(|d| d.ln()).sum::<f64>();
+        Ok(Answer {
+            precision,
+            covariance,
+            certificate,
+            status,
+            iterations,
+        })
+    }
+}
