@@ -5,7 +5,6 @@ use ::faer::linalg::cholesky::llt;
 use ::faer::linalg::evd::{self, ComputeEigenvectors};
 use ::faer::linalg::matmul;
 use ::faer::linalg::matmul::triangular::{self, BlockStructure};
-use ::faer::linalg::triangular_solve;
 use ::faer::{Accum, ColMut, MatMut, MatRef, Par};
 
 use super::{NoConvergence, NotPositiveDefinite};
@@ -68,9 +67,7 @@ pub(super) fn cholesky(work: &mut [f64], _a: &[f64], p: usize) -> Result<(), Not
         Default::default(),
     )
     .map(|_| ())
-    .map_err(
-        |llt::factor::LltError::NonPositivePivot { index }| NotPositiveDefinite { pivot: index },
-    )
+    .map_err(|llt::factor::LltError::NonPositivePivot { index }| NotPositiveDefinite { pivot: index })
 }
 
 /// The lower triangle of (LLᵀ)⁻¹.
@@ -95,30 +92,12 @@ pub(super) fn cholesky_solve(l: &[f64], p: usize, b: &mut [f64], columns: usize)
     );
 }
 
-/// b ← L⁻ᵀ b for several columns.
-pub(super) fn solve_lower_transpose(l: &[f64], p: usize, b: &mut [f64], columns: usize) {
-    triangular_solve::solve_upper_triangular_in_place(
-        MatRef::from_column_major_slice(l, p, p).transpose(),
-        MatMut::from_column_major_slice_mut(b, p, columns),
-        Par::Seq,
-    );
-}
-
 /// Ascending eigenvalues and, if asked for, eigenvectors.
-pub(super) fn eigh(
-    a: &[f64],
-    p: usize,
-    values: &mut [f64],
-    vectors: Option<&mut [f64]>,
-) -> Result<(), NoConvergence> {
+pub(super) fn eigh(a: &[f64], p: usize, values: &mut [f64], vectors: Option<&mut [f64]>) -> Result<(), NoConvergence> {
     if p == 0 {
         return Ok(());
     }
-    let compute = if vectors.is_some() {
-        ComputeEigenvectors::Yes
-    } else {
-        ComputeEigenvectors::No
-    };
+    let compute = if vectors.is_some() { ComputeEigenvectors::Yes } else { ComputeEigenvectors::No };
     let scratch = evd::self_adjoint_evd_scratch::<f64>(p, compute, Par::Seq, Default::default());
     evd::self_adjoint_evd(
         MatRef::from_column_major_slice(a, p, p),

@@ -45,10 +45,6 @@ const NARROW_PRODUCT: usize = 9;
 /// 50×8 644 against 424; AᵀB, which has no triangle to leave out, breaks even at a quarter of that.
 const TINY_PRODUCT: usize = 240;
 
-/// Eigenvalues relative to the largest below which a unit-diagonal matrix counts as singular (times its size):
-/// a Gram matrix of collinear columns carries rounding errors of about √n ε, 2e-13 for a million rows.
-const RANK_CUTOFF: f64 = 1e-12;
-
 /// Up to this size [`largest_eigenvalue`] computes eigenvalues (2 ms), above it bounds them by norms of powers.
 const EXACT_EIGENVALUE: usize = 200;
 
@@ -88,14 +84,7 @@ pub(crate) fn gram_strided(x: &[f64], ld: usize, n: usize, p: usize, out: &mut [
 }
 
 /// `out ← AᵀB` (p×m) for A n×p and B n×m.
-pub(crate) fn transpose_matmul(
-    a: &[f64],
-    b: &[f64],
-    n: usize,
-    p: usize,
-    m: usize,
-    out: &mut [f64],
-) {
+pub(crate) fn transpose_matmul(a: &[f64], b: &[f64], n: usize, p: usize, m: usize, out: &mut [f64]) {
     transpose_matmul_strided((a, n), (b, n), n, p, m, out);
 }
 
@@ -189,11 +178,6 @@ impl Cholesky {
         Ok(())
     }
 
-    /// The size p.
-    pub(crate) fn dim(&self) -> usize {
-        self.p
-    }
-
     /// L_ij for i ≥ j.
     pub(crate) fn lower(&self, i: usize, j: usize) -> f64 {
         self.factor[j * self.p + i]
@@ -203,13 +187,6 @@ impl Cholesky {
     pub(crate) fn solve_in_place(&self, b: &mut [f64]) {
         if self.p > 0 {
             faer::cholesky_solve(&self.factor, self.p, b, b.len() / self.p);
-        }
-    }
-
-    /// `b ← L⁻ᵀ b` for one or more columns: turns the coefficients of the orthonormalised columns XL⁻ᵀ into those of X.
-    pub(crate) fn solve_lower_transpose_in_place(&self, b: &mut [f64]) {
-        if self.p > 0 {
-            faer::solve_lower_transpose(&self.factor, self.p, b, b.len() / self.p);
         }
     }
 
@@ -228,17 +205,6 @@ impl Cholesky {
         }
         mirror(out, p);
     }
-}
-
-/// A⁻¹ (both triangles) and log det A of a symmetric positive definite p×p matrix.
-pub(crate) fn spd_inverse_log_det(
-    a: &[f64],
-    p: usize,
-) -> Result<(Vec<f64>, f64), NotPositiveDefinite> {
-    let cholesky = Cholesky::factor(a, p)?;
-    let mut inverse = vec![0.0; p * p];
-    cholesky.inverse(&mut inverse);
-    Ok((inverse, cholesky.log_det()))
 }
 
 // ------------------------------------------------------------------------------------------------------- eigenvalues
@@ -301,10 +267,7 @@ fn round_up(value: f64, p: usize) -> f64 {
 
 /// min(‖A‖_∞, ‖A⁴‖_F^¼) by two squarings, scaled so that nothing overflows.
 fn spectral_radius_bound(a: &[f64], p: usize) -> f64 {
-    let max_sum = a
-        .chunks_exact(p)
-        .map(|column| column.iter().map(|v| v.abs()).sum::<f64>())
-        .fold(0.0, max_or_nan);
+    let max_sum = a.chunks_exact(p).map(|column| column.iter().map(|v| v.abs()).sum::<f64>()).fold(0.0, max_or_nan);
     if max_sum == 0.0 {
         return 0.0;
     }
@@ -390,49 +353,4 @@ fn norm(v: &[f64]) -> f64 {
         return largest;
     }
     largest * v.iter().map(|x| (x / largest).powi(2)).sum::<f64>().sqrt()
-}
-
-/// `b ← A⁺ b` for a symmetric positive **semi**definite p×p matrix and one or more columns; returns the rank used.
-///
-/// A is scaled to a unit diagonal first, so that columns in different units are not taken for collinear; of all least
-/// squares solutions the one with the smallest norm *in these units* is returned. A zero diagonal element gives 0.
-pub(crate) fn solve_psd(a: &[f64], b: &mut [f64], p: usize) -> Result<usize, NoConvergence> {
-    if p == 0 {
-        return Ok(0);
-    }
-    if a.iter().any(|v| !v.is_finite()) {
-        return Err(NoConvergence);
-    }
-    let scale: Vec<f64> = (0..p)
-        .map(|j| a[j * p + j])
-        .map(|d| if d > 0.0 { d.sqrt().recip() } else { 0.0 })
-        .collect();
-    let scaled: Vec<f64> = (0..p * p)
-        .map(|k| {
-            if scale[k % p] == 0.0 {
-                0.0
-            } else {
-                a[k] * scale[k % p] * scale[k / p]
-            }
-        })
-        .collect();
-    let Eigen { values, vectors } = eigh(&scaled, p)?;
-    let smallest = values[p - 1] * RANK_CUTOFF * p as f64;
-    let mut rank = 0;
-    let mut x = vec![0.0; p];
-    for column in b.chunks_exact_mut(p) {
-        column.iter_mut().zip(&scale).for_each(|(v, s)| *v *= s);
-        x.fill(0.0);
-        rank = 0;
-        for (&value, vector) in values.iter().zip(vectors.chunks_exact(p)) {
-            if value > smallest {
-                rank += 1;
-                small::axpy(small::dot(vector, column) / value, vector, &mut x);
-            }
-        }
-        for ((v, x), s) in column.iter_mut().zip(&x).zip(&scale) {
-            *v = x * s;
-        }
-    }
-    Ok(rank)
 }

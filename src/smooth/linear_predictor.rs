@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::design::LinearOperator;
 use crate::kernels;
+use crate::linalg;
 use crate::loss::Loss;
 use crate::smooth::Smooth;
 use crate::smooth::free_space::FreeSpace;
@@ -125,34 +126,29 @@ impl<D: LinearOperator, L: Loss> Smooth for LinearPredictor<D, L> {
     }
 
     fn lipschitz(&self, scale: Option<&[f64]>) -> Option<f64> {
-        // Power iteration on S½ Xᵀ X S½ with a fixed start; it approaches the norm from below, hence the margin, and
-        // solvers that use the figure still backtrack.
-        let (n, p) = (self.design.nrows(), self.design.ncols());
-        let mut state = 0x9E37_79B9_7F4A_7C15u64;
-        let mut v: Vec<f64> = (0..p)
-            .map(|_| {
-                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                (state >> 11) as f64 / (1u64 << 53) as f64 - 0.5
-            })
-            .collect();
-        let mut eta = vec![0.0; n];
-        let mut norm = 0.0;
-        for _ in 0..30 {
-            let size = kernels::sq_norm(&v).sqrt();
-            if size == 0.0 {
-                return Some(0.0);
+        // Power iteration on S½ Xᵀ X S½; it approaches the norm from below, hence the margin, and solvers that use the
+        // figure still backtrack.
+        let stretch = |v: &mut [f64]| {
+            if let Some(scale) = scale {
+                v.iter_mut().zip(scale).for_each(|(v, s)| *v *= s.sqrt());
             }
-            v.iter_mut().for_each(|v| *v /= size);
-            if let Some(s) = scale {
-                v.iter_mut().zip(s).for_each(|(v, s)| *v *= s.sqrt());
-            }
-            self.design.apply(&v, &mut eta);
-            norm = kernels::sq_norm(&eta);
-            self.design.transpose_apply(&eta, &mut v);
-            if let Some(s) = scale {
-                v.iter_mut().zip(s).for_each(|(v, s)| *v *= s.sqrt());
-            }
-        }
+        };
+        let mut stretched = vec![0.0; self.design.ncols()];
+        let norm = linalg::spectral_norm_squared(
+            self.design.nrows(),
+            self.design.ncols(),
+            |v, eta| {
+                stretched.copy_from_slice(v);
+                stretch(&mut stretched);
+                self.design.apply(&stretched, eta);
+            },
+            |eta, v| {
+                self.design.transpose_apply(eta, v);
+                stretch(v);
+            },
+            1e-3,
+            30,
+        );
         Some(1.05 * norm * self.loss.smoothness())
     }
 

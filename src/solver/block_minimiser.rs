@@ -165,7 +165,7 @@ fn radial(spectrum: &linalg::Eigen, t: f64, quadratic: f64, w: &[f64], g: &[f64]
         }
         // φ^{-1/2} − 1, derivative φ^{-3/2} · slope
         let change = (phi.sqrt() - 1.0) * phi / slope;
-        if !(change > 1e-15 * rho) {
+        if change.is_nan() || change <= 1e-15 * rho {
             break;
         }
         rho += change;
