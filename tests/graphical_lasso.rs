@@ -430,12 +430,23 @@ fn paths_warm_start_and_certify_every_point() {
 fn cross_validation_scores_every_fold_and_lambda() {
     let x = samples(60, 8, 18);
     let folds = KFold::new(4).seed(3);
-    let (lambdas, scores) = GraphicalLasso::default().cross_validate(&x, &folds, Grid::auto(10)).unwrap();
-    assert_eq!(scores.dim(), (4, 10));
+    let estimator = GraphicalLasso::default().tolerance(1e-12);
+    let cv = estimator.cross_validate_on(&x, &folds, Grid::auto(10)).unwrap();
+    assert_eq!(cv.curve().scores.dim(), (10, 4));
     let split = &sparsereg::cross_validation::Folds::splits(&folds, 60).unwrap()[2];
-    let model = GraphicalLasso::new(lambdas[6]).fit(&x.select(Axis(0), &split.train)).unwrap();
+    let model = estimator.with_lambda(cv.path().lambdas()[6]).fit(&x.select(Axis(0), &split.train)).unwrap();
     let score = model.score(&x.select(Axis(0), &split.test)).unwrap();
-    assert!((score - scores[[2, 6]]).abs() < 1e-2);
+    assert!((score + cv.curve().scores[[6, 2]]).abs() < 1e-5);
+    // The choice is the smallest mean, the one-standard-error model is sparser and within reach.
+    let curve = cv.curve();
+    assert!(curve.mean.iter().all(|&m| m >= curve.mean[curve.best]));
+    assert!(curve.one_standard_error <= curve.best);
+    assert!(curve.mean[curve.one_standard_error] <= curve.mean[curve.best] + curve.standard_error[curve.best]);
+    assert!(cv.one_standard_error().edge_count() <= cv.best().edge_count());
+    // Equal weights change nothing.
+    let weighted =
+        estimator.clone().sample_weights(vec![2.0; 60]).cross_validate_on(&x, &folds, Grid::auto(10)).unwrap();
+    assert!((weighted.curve().mean[6] - curve.mean[6]).abs() < 1e-5);
 }
 
 // -------------------------------------------------------------------------------------------------------------- limits

@@ -28,7 +28,9 @@ mod sparse_group_lasso;
 mod training;
 
 pub use elastic_net::ElasticNet;
-pub use graphical_lasso::{Edge, GraphicalLasso, GraphicalMethod, GraphicalPath, PrecisionModel};
+pub use graphical_lasso::{
+    Edge, GraphicalCrossValidation, GraphicalLasso, GraphicalMethod, GraphicalPath, PrecisionModel,
+};
 pub use group_lasso::GroupLasso;
 pub use lasso::Lasso;
 pub use latent_group_lasso::LatentGroupLasso;

@@ -9,6 +9,7 @@ use crate::penalty::l1;
 use crate::solver::{Fista, LogDetNewton, Status, Stopping, Watch};
 
 mod covariance;
+mod cross_validation;
 mod model;
 mod path;
 mod screening;
@@ -17,6 +18,7 @@ mod solve;
 use covariance::Covariance;
 use solve::Scaled;
 
+pub use cross_validation::GraphicalCrossValidation;
 pub use model::{Edge, PrecisionModel};
 pub use path::GraphicalPath;
 

@@ -149,11 +149,16 @@ impl PrecisionModel {
     /// As [`log_likelihood`](Self::log_likelihood).
     pub fn score<S: Data<Elem = f64>>(&self, samples: &ArrayBase<S, Ix2>) -> Result<f64> {
         let all: Vec<usize> = (0..samples.nrows()).collect();
-        self.score_rows(samples, &all)
+        self.score_rows(samples, &all, &vec![1.0; samples.nrows()])
     }
 
-    /// [`score`](Self::score) of some rows only.
-    pub(super) fn score_rows<S: Data<Elem = f64>>(&self, samples: &ArrayBase<S, Ix2>, rows: &[usize]) -> Result<f64> {
+    /// [`score`](Self::score) of some rows only, weighted; `weights` has one entry per sample.
+    pub(super) fn score_rows<S: Data<Elem = f64>>(
+        &self,
+        samples: &ArrayBase<S, Ix2>,
+        rows: &[usize],
+        weights: &[f64],
+    ) -> Result<f64> {
         let p = self.precision.nrows();
         check_length("samples columns", p, samples.ncols())?;
         check_samples(samples)?;
@@ -163,10 +168,11 @@ impl PrecisionModel {
         let mut total = 0.0;
         for &i in rows {
             let x: Array1<f64> = &samples.row(i) - &self.mean;
-            total += x.dot(&self.precision.dot(&x));
+            total += weights[i] * x.dot(&self.precision.dot(&x));
         }
+        let sum: f64 = rows.iter().map(|&i| weights[i]).sum();
         let constant = p as f64 * (2.0 * std::f64::consts::PI).ln();
-        Ok(0.5 * (self.log_det - constant - total / rows.len() as f64))
+        Ok(0.5 * (self.log_det - constant - total / sum))
     }
 
     /// `log det Θ`.

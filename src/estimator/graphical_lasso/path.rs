@@ -2,13 +2,11 @@
 
 use std::fmt;
 
-use ndarray::{Array2, ArrayBase, Data, Ix2};
+use ndarray::{ArrayBase, Data, Ix2};
 
-use crate::cross_validation::Folds;
 use crate::error::Result;
 use crate::estimator::graphical_lasso::covariance::Covariance;
 use crate::estimator::{GraphicalLasso, PrecisionModel};
-use crate::parallel;
 use crate::path::Grid;
 use crate::solver::{Status, Watch};
 
@@ -90,7 +88,7 @@ impl GraphicalLasso {
         self.path_of(&self.moments(samples, None)?, grid, watch)
     }
 
-    fn path_of(&self, covariance: &Covariance, grid: Grid, watch: &mut dyn Watch) -> Result<GraphicalPath> {
+    pub(super) fn path_of(&self, covariance: &Covariance, grid: Grid, watch: &mut dyn Watch) -> Result<GraphicalPath> {
         let lambdas = self.grid(covariance, &grid)?;
         let mut models = Vec::with_capacity(lambdas.len());
         for lambda in lambdas {
@@ -107,49 +105,5 @@ impl GraphicalLasso {
     fn grid(&self, covariance: &Covariance, grid: &Grid) -> Result<Vec<f64>> {
         // A ratio of 1e-2, as where there are more features than observations.
         grid.resolve(self.lambda_max_of(covariance)?, 0, covariance.size)
-    }
-
-    /// The held-out log-likelihoods of a grid: row k, column l is [`PrecisionModel::score`] on the test rows of split k of the
-    /// model that was fitted to its training rows at the l-th λ. Returns the λs, falling, and the splits × λs matrix;
-    /// the λ with the largest column mean is the choice of cross-validation. Splits run in parallel.
-    ///
-    /// # Errors
-    /// As [`path`](Self::path), for every split; and those of the splits.
-    ///
-    /// ```
-    /// use ndarray::Array2;
-    /// use sparsereg::prelude::*;
-    /// let samples = Array2::from_shape_fn((30, 3), |(i, j)| ((i * (j + 3) * 7919) % 101) as f64);
-    /// let (lambdas, scores) =
-    ///     GraphicalLasso::default().cross_validate(&samples, &KFold::new(5).seed(1), Grid::auto(8))?;
-    /// assert_eq!((lambdas.len(), scores.dim()), (8, (5, 8)));
-    /// # Ok::<(), sparsereg::Error>(())
-    /// ```
-    pub fn cross_validate<S>(
-        &self,
-        samples: &ArrayBase<S, Ix2>,
-        folds: &(impl Folds + ?Sized),
-        grid: Grid,
-    ) -> Result<(Vec<f64>, Array2<f64>)>
-    where
-        S: Data<Elem = f64> + Sync,
-    {
-        self.check()?;
-        let lambdas = self.grid(&self.moments(samples, None)?, &grid)?;
-        let splits = folds.splits(samples.nrows())?;
-        let p = samples.ncols();
-        let rows = parallel::map_indexed(splits.len(), splits.len() * lambdas.len() * p * p * p, |k| {
-            let split = &splits[k];
-            let covariance = self.moments(samples, Some(&split.train))?;
-            let path = self.path_of(&covariance, Grid::values(lambdas.clone()), &mut ())?;
-            path.models.iter().map(|m| m.score_rows(samples, &split.test)).collect::<Result<Vec<f64>>>()
-        });
-        let mut scores = Array2::zeros((splits.len(), lambdas.len()));
-        for (k, row) in rows.into_iter().enumerate() {
-            for (l, value) in row?.into_iter().enumerate() {
-                scores[[k, l]] = value;
-            }
-        }
-        Ok((lambdas, scores))
     }
 }
