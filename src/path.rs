@@ -121,10 +121,11 @@ impl<M: Model> Path<M> {
     /// The features in the order in which they enter as λ falls, with the largest λ of the grid at which each is in.
     /// Features that enter at the same λ are in the order of their numbers.
     pub fn entry_order(&self) -> Vec<(usize, f64)> {
-        let mut order: Vec<(usize, f64)> = Vec::new();
+        let mut order = Vec::new();
+        let mut entered = vec![false; self.models.first().map_or(0, |m| m.fitted().coefficients.nrows())];
         for model in &self.models {
             for j in model.support() {
-                if order.iter().all(|(k, _)| *k != j) {
+                if !std::mem::replace(&mut entered[j], true) {
                     order.push((j, model.lambda()));
                 }
             }
