@@ -2,6 +2,7 @@
 //! standardisation happen inside the folds; every λ is judged on the same folds.
 
 use std::fmt;
+use std::hash::Hash;
 
 use ndarray::{Array2, Array3, ArrayBase, ArrayView2, Axis, Data, Dimension};
 
@@ -9,6 +10,7 @@ use crate::design::{AnyDesign, AsDesign, LinearOperator};
 use crate::error::{Error, Result, check_length};
 use crate::estimator::{Estimator, Model, Options, Training};
 use crate::parallel;
+use crate::partition::number_labels;
 use crate::path::{FitPath, Grid, Path, fit_grid};
 
 /// Observations to fit on and observations to judge on.
@@ -96,17 +98,8 @@ pub struct GroupedKFold {
 
 impl GroupedKFold {
     /// `folds` ≥ 2 folds; `labels[i]` is the group of observation i.
-    pub fn new<L: PartialEq>(folds: usize, labels: &[L]) -> Self {
-        let mut seen: Vec<&L> = Vec::new();
-        let labels = (labels.iter())
-            .map(|label| {
-                seen.iter().position(|&s| s == label).unwrap_or_else(|| {
-                    seen.push(label);
-                    seen.len() - 1
-                })
-            })
-            .collect();
-        Self { folds, labels, seed: 0 }
+    pub fn new<L: Eq + Hash>(folds: usize, labels: &[L]) -> Self {
+        Self { folds, labels: number_labels(labels), seed: 0 }
     }
 
     /// The seed by which ties between groups of one size are broken.

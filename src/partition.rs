@@ -1,5 +1,7 @@
 //! Blocks of coefficients: [`Partition`] is what the engine sees, [`Groups`] is what users have.
 
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::ops::Range;
 
 use crate::error::{Error, Result};
@@ -149,17 +151,13 @@ impl Groups {
     ///
     /// # Errors
     /// [`Error::Empty`] if there is no label.
-    pub fn from_labels<L: PartialEq>(labels: &[L]) -> Result<Self> {
-        let mut firsts: Vec<&L> = Vec::new();
+    pub fn from_labels<L: Eq + Hash>(labels: &[L]) -> Result<Self> {
         let mut groups: Vec<Vec<usize>> = Vec::new();
-        for (j, label) in labels.iter().enumerate() {
-            match firsts.iter().position(|&l| l == label) {
-                Some(g) => groups[g].push(j),
-                None => {
-                    firsts.push(label);
-                    groups.push(vec![j]);
-                }
+        for (j, g) in number_labels(labels).into_iter().enumerate() {
+            if g == groups.len() {
+                groups.push(Vec::new());
             }
+            groups[g].push(j);
         }
         Self::new(&groups)
     }
@@ -246,6 +244,18 @@ impl Groups {
         let ncols = order.len();
         (order, Partition { starts: Some(starts), ncols }.canonical())
     }
+}
+
+/// The labels as numbers 0, 1, 2 … in the order of first appearance.
+pub(crate) fn number_labels<L: Eq + Hash>(labels: &[L]) -> Vec<usize> {
+    let mut numbers = HashMap::new();
+    labels
+        .iter()
+        .map(|label| {
+            let next = numbers.len();
+            *numbers.entry(label).or_insert(next)
+        })
+        .collect()
 }
 
 impl Partition {
