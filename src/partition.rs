@@ -28,8 +28,11 @@ impl Partition {
         Self { starts: None, ncols }
     }
 
-    /// One block holds all columns.
+    /// One block holds all columns (no block if there is none).
     pub fn whole(ncols: usize) -> Self {
+        if ncols <= 1 {
+            return Self::singletons(ncols);
+        }
         Self { starts: Some(vec![0, ncols]), ncols }
     }
 
@@ -53,10 +56,7 @@ impl Partition {
             end += size;
             starts.push(end);
         }
-        if sizes.iter().all(|&s| s == 1) {
-            return Ok(Self::singletons(end));
-        }
-        Ok(Self { starts: Some(starts), ncols: end })
+        Ok(Self { starts: Some(starts), ncols: end }.canonical())
     }
 
     /// Number of blocks.
@@ -259,6 +259,7 @@ pub(crate) fn number_labels<L: Eq + Hash>(labels: &[L]) -> Vec<usize> {
 }
 
 impl Partition {
+    /// Blocks of one column each have one form only.
     fn canonical(self) -> Self {
         match &self.starts {
             Some(s) if s.len() == self.ncols + 1 => Self::singletons(self.ncols),
