@@ -1,7 +1,7 @@
 //! Entrywise ℓ1 of a symmetric matrix: `Ω(Θ) = Σ_ij Λ_ij |θ_ij|` (Banerjee, El Ghaoui and d'Aspremont 2008).
 
 use crate::error::{Error, Result, check_length, check_weights};
-use crate::penalty::l1::{ratio, threshold};
+use crate::penalty::{ratio, threshold};
 use crate::penalty::{Penalty, Step};
 use crate::prox;
 
