@@ -404,7 +404,7 @@ impl LogDetNewton {
         watch: &mut dyn Watch,
     ) -> (Certificate, Status, usize) {
         let mut run = Run::new(self.stopping, watch);
-        let deadline = self.stopping.time_limit.map(|limit| run.started + limit);
+        let deadline = run.deadline();
         let mut iterations = 0;
         loop {
             let certificate = total(blocks.iter().map(|b| &b.state.certificate));
@@ -460,7 +460,7 @@ impl Solver<LogDet, EntrywiseL1> for LogDetNewton {
         watch: &mut dyn Watch,
     ) -> Solution {
         let mut run = Run::new(self.stopping, watch);
-        let deadline = self.stopping.time_limit.map(|limit| run.started + limit);
+        let deadline = run.deadline();
         let theta = match start {
             Start::Zero => None,
             Start::At(w) => Some(w.to_vec()),

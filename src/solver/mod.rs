@@ -1,4 +1,5 @@
-//! "minimise": one descent engine ([`BlockDescent`]), one proximal-gradient engine ([`Fista`]).
+//! "minimise": one descent engine ([`BlockDescent`]), one proximal-gradient engine ([`Fista`]), and proximal Newton for
+//! log det terms ([`LogDetNewton`]), whose inner loop is that of descent.
 //!
 //! Every solver starts anywhere, can be watched, cancelled and limited in iterations and time, cannot fail, and returns
 //! a [`Solution`] that carries its [`Certificate`] and says how it ended.
@@ -55,7 +56,7 @@ impl fmt::Display for Status {
 /// When to stop.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stopping {
-    /// Largest relative duality gap, gap / objective at zero. Default 1e-6.
+    /// Largest relative duality gap, gap / [`Certificate::scale`]. Default 1e-6.
     pub tolerance: f64,
     /// Largest number of iterations, counted as the solver's docs say. Default 100,000.
     pub max_iterations: usize,
@@ -72,7 +73,7 @@ impl Default for Stopping {
 /// Where a solver starts.
 #[derive(Debug, Clone, Copy)]
 pub enum Start<'a> {
-    /// All coefficients zero.
+    /// All coefficients zero; where that is outside the domain, [`Smooth::origin`](crate::smooth::Smooth::origin).
     Zero,
     /// A warm start, p·q values, feature-major.
     At(&'a [f64]),
@@ -184,6 +185,11 @@ struct Run<'w> {
 impl<'w> Run<'w> {
     fn new(stopping: Stopping, watch: &'w mut dyn Watch) -> Self {
         Self { stopping, started: Instant::now(), watch, last_gap: f64::INFINITY }
+    }
+
+    /// When the time limit is reached; none if that is beyond what the clock can count.
+    fn deadline(&self) -> Option<Instant> {
+        self.started.checked_add(self.stopping.time_limit?)
     }
 
     fn out_of_time(&self) -> bool {
