@@ -1,8 +1,7 @@
 //! Threads, if there are any: the only place besides the `rayon` feature that knows about them.
 //!
 //! Work is cut into chunks whose size depends on the problem alone, so the bits of a result do not depend on the number of
-//! threads. The global rayon pool is used, hence `RAYON_NUM_THREADS` and `ThreadPool::install` work as ever. Starting the
-//! pool takes well under a millisecond (measured: see the threshold).
+//! threads. The global rayon pool is used, hence `RAYON_NUM_THREADS` and `ThreadPool::install` work as ever.
 
 /// Bytes that a pass must touch before it is shared out. Below, waking a thread (5–20 µs, and more on a busy machine)
 /// costs as much as it saves: 4 MB is about 200 µs at 20 GB/s.

@@ -17,7 +17,8 @@ pub struct Certificate {
     pub rounding: f64,
     /// Largest violation of the stationarity conditions, `max_b dist(−∇_b f, λ∂Ω_b)`.
     pub kkt: f64,
-    /// The objective at zero (at the best constant model with an intercept): what the tolerance is relative to.
+    /// The objective at zero (at the best constant model with an intercept; p for a graphical lasso): what the tolerance is
+    /// relative to.
     pub scale: f64,
 }
 
