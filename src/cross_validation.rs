@@ -59,6 +59,12 @@ impl KFold {
     }
 
     /// Contiguous blocks in the order of the observations, for data with neighbours (series, profiles).
+    ///
+    /// ```
+    /// use sparsereg::cross_validation::{Folds, KFold};
+    /// assert_eq!(KFold::blocked(2).splits(4)?[1].test, vec![2, 3]);
+    /// # Ok::<(), sparsereg::Error>(())
+    /// ```
     pub fn blocked(folds: usize) -> Self {
         Self { folds, seed: 0, shuffle: false }
     }
