@@ -127,7 +127,8 @@ fn check(name: &str) {
                     let certificate = model.certificate();
                     assert!(
                         (certificate.objective - objective).abs() <= 1e-11 * certificate.scale,
-                        "{label}: objective {} is not {objective}", certificate.objective
+                        "{label}: objective {} is not {objective}",
+                        certificate.objective
                     );
                     assert!(certificate.gap <= 1e-12 * certificate.scale, "{label}: {certificate} {}", model.status());
                     scales.check(&label, &model, &w, &b, tolerance);

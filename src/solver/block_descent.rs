@@ -138,11 +138,7 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
 }
 
 impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
-    fn new(
-        solver: &'a BlockDescent,
-        problem: &Problem<'a, LinearPredictor<D, Squared>, P>,
-        start: Start<'_>,
-    ) -> Self {
+    fn new(solver: &'a BlockDescent, problem: &Problem<'a, LinearPredictor<D, Squared>, P>, start: Start<'_>) -> Self {
         let (smooth, penalty) = (problem.smooth, problem.penalty);
         let w = start.coefficients(problem.len());
         let at = smooth.point(&w);
@@ -222,7 +218,16 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
             // Certificate: one pass over X, none at the start of a path step.
             let (certificate, dual) = self.certify(lambda, &alive, outer > 0);
             if std::env::var("TRACE").is_ok() {
-                eprintln!("λ {lambda:.4} outer {outer} gap {:.2e} rel {:.2e} set {} alive {} sweeps {} cache {} t {:?}", certificate.gap, certificate.relative_gap(), set.len(), alive.len(), self.iterations, self.cache.columns().len(), run.started.elapsed());
+                eprintln!(
+                    "λ {lambda:.4} outer {outer} gap {:.2e} rel {:.2e} set {} alive {} sweeps {} cache {} t {:?}",
+                    certificate.gap,
+                    certificate.relative_gap(),
+                    set.len(),
+                    alive.len(),
+                    self.iterations,
+                    self.cache.columns().len(),
+                    run.started.elapsed()
+                );
             }
             if let Some(status) = run.verdict(self.iterations, lambda, certificate, self.columns(&set)) {
                 return self.solution(certificate, status);
@@ -480,7 +485,8 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
         // Columns that are not in use make every update longer.
         let used = self.columns(set);
         if self.cache.columns().len() > used + used / 2 + 64 {
-            let keep: Vec<usize> = set.iter().flat_map(|&b| self.offsets[b]..self.offsets[b] + partition.block(b).len()).collect();
+            let keep: Vec<usize> =
+                set.iter().flat_map(|&b| self.offsets[b]..self.offsets[b] + partition.block(b).len()).collect();
             self.cache.retain(&keep, design.nrows());
             self.offsets.fill(usize::MAX);
             let mut end = 0;
