@@ -1,10 +1,15 @@
-//! One row of the comparison with other packages: answers `bench/run_peers.py` over its worker protocol
-//! (`bench/README.md`). Each fit starts cold; loading and conversion of layouts are not timed, all else is.
+//! A worker for comparisons with other packages: solves problems that a harness hands over in files.
 //!
 //! ```text
 //! cargo build --release --example bench_worker
-//! SPARSEREG_WORKER=target/release/examples/bench_worker python bench/run_peers.py --peers sparsereg --out mine.json L1
+//! target/release/examples/bench_worker CONFIG.json
 //! ```
+//!
+//! `CONFIG.json` holds `family` (lasso, enet, wlasso, group, sgl, overlap, multitask), `kind` (`single` with `lam`, `path`
+//! with `lams`), `dir` (where the `.npy` files of the problem are), `out` (where answers go) and the parameters of the
+//! family. The worker answers in lines of JSON: `ready`, or `skip` if it does not serve the family; then, for each
+//! tolerance that it reads from standard input, `fit` with wall time, CPU time and the file of the coefficients. Each fit
+//! starts cold; loading and conversion of layouts are not timed, all else is.
 
 use std::error::Error;
 use std::io::{BufRead, Write};

@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let p = names.len();
     let samples = Array2::from_shape_vec((values.len() / p, p), values)?;
 
-    // Left–right pairs: LPut and RPut; one name differs (LHip–RHip … are alike, APHG has no L).
+    // Left–right pairs: names that differ only in the first letter, as LPut and RPut.
     let homologous = |e: &Edge| names[e.i].strip_prefix('L').is_some_and(|l| names[e.j].strip_prefix('R') == Some(l));
 
     let mut ok = true;

@@ -6,8 +6,7 @@ use std::fmt;
 
 use ndarray::{Array1, Array2};
 
-use crate::problem::Certificate;
-use crate::solver::Status;
+use crate::certificate::{Certificate, Status};
 
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

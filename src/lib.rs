@@ -43,7 +43,9 @@
 //! | [`MultiTaskElasticNet`](estimator::MultiTaskElasticNet) | `Σ_j ω_j (ρ‖W_j‖₂ + (1−ρ)/2 ‖W_j‖₂²)` | rows of W |
 //! | [`Penalized`](estimator::Penalized) | any [`BlockPenalty`](penalty::BlockPenalty) | what Ω says |
 //!
-//! The loss is `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖²` for all of them.
+//! The loss is `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖²` for all of them. [`GraphicalLasso`](estimator::GraphicalLasso) is
+//! `−log det Θ + ⟨S, Θ⟩ + λ Σ_{i≠j} Λ_ij │θ_ij│`, a sparse precision matrix, with methods of its own:
+//! `fit(&samples)`, `fit_covariance(&s)`, `path`, `cross_validate`.
 //!
 //! # The public API on one screen
 //!
@@ -73,19 +75,26 @@
 //! * [`partition`] says what a group is: [`Groups`](partition::Groups) as users have them,
 //!   [`Partition`](partition::Partition) as solvers see them.
 //! * [`problem`] puts them together: objective, λ_max, and the one place where optimality is certified.
-//! * [`solver`] is "minimise": [`BlockDescent`](solver::BlockDescent) and [`Fista`](solver::Fista).
+//! * [`solver`] is "minimise": [`BlockDescent`](solver::BlockDescent), [`Fista`](solver::Fista) and, for log det terms,
+//!   [`LogDetNewton`](solver::LogDetNewton).
 //! * [`estimator`] is Ŵ: builders, `fit`, models; intercept, weights and standardisation are dealt with here.
 //! * [`path`] and [`cross_validation`] are λ, for every estimator.
 //! * [`error`] is the one error type.
+//!
+//! Private: `linalg` (the only place that names a linear-algebra library), `kernels` (the only one with CPU dispatch),
+//! `parallel` (the only one with threads).
 //!
 //! Features, back ends and the meaning of λ in other programs are in the README.
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod certificate;
 pub mod cross_validation;
 pub mod design;
 pub mod error;
 pub mod estimator;
+mod folds;
+mod grid;
 mod kernels;
 mod linalg;
 pub mod loss;

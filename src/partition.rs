@@ -1,5 +1,7 @@
 //! Blocks of coefficients: [`Partition`] is what the engine sees, [`Groups`] is what users have.
 
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::ops::Range;
 
 use crate::error::{Error, Result};
@@ -26,8 +28,11 @@ impl Partition {
         Self { starts: None, ncols }
     }
 
-    /// One block holds all columns.
+    /// One block holds all columns (no block if there is none).
     pub fn whole(ncols: usize) -> Self {
+        if ncols <= 1 {
+            return Self::singletons(ncols);
+        }
         Self { starts: Some(vec![0, ncols]), ncols }
     }
 
@@ -51,10 +56,7 @@ impl Partition {
             end += size;
             starts.push(end);
         }
-        if sizes.iter().all(|&s| s == 1) {
-            return Ok(Self::singletons(end));
-        }
-        Ok(Self { starts: Some(starts), ncols: end })
+        Ok(Self { starts: Some(starts), ncols: end }.canonical())
     }
 
     /// Number of blocks.
@@ -149,17 +151,13 @@ impl Groups {
     ///
     /// # Errors
     /// [`Error::Empty`] if there is no label.
-    pub fn from_labels<L: PartialEq>(labels: &[L]) -> Result<Self> {
-        let mut firsts: Vec<&L> = Vec::new();
+    pub fn from_labels<L: Eq + Hash>(labels: &[L]) -> Result<Self> {
         let mut groups: Vec<Vec<usize>> = Vec::new();
-        for (j, label) in labels.iter().enumerate() {
-            match firsts.iter().position(|&l| l == label) {
-                Some(g) => groups[g].push(j),
-                None => {
-                    firsts.push(label);
-                    groups.push(vec![j]);
-                }
+        for (j, g) in number_labels(labels).into_iter().enumerate() {
+            if g == groups.len() {
+                groups.push(Vec::new());
             }
+            groups[g].push(j);
         }
         Self::new(&groups)
     }
@@ -248,7 +246,20 @@ impl Groups {
     }
 }
 
+/// The labels as numbers 0, 1, 2 … in the order of first appearance.
+pub(crate) fn number_labels<L: Eq + Hash>(labels: &[L]) -> Vec<usize> {
+    let mut numbers = HashMap::new();
+    labels
+        .iter()
+        .map(|label| {
+            let next = numbers.len();
+            *numbers.entry(label).or_insert(next)
+        })
+        .collect()
+}
+
 impl Partition {
+    /// Blocks of one column each have one form only.
     fn canonical(self) -> Self {
         match &self.starts {
             Some(s) if s.len() == self.ncols + 1 => Self::singletons(self.ncols),

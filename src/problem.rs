@@ -1,60 +1,8 @@
 //! The problem `minimise f(w) + λΩ(w)`: objective, λ_max and the certificate of optimality.
 
-use std::fmt;
-
+pub use crate::certificate::Certificate;
 use crate::penalty::Penalty;
 use crate::smooth::Smooth;
-
-/// How close an answer is proven to be to the optimum. All figures are in units of the documented objective.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Certificate {
-    /// The objective `f(w) + λΩ(w)` at the answer.
-    pub objective: f64,
-    /// Objective minus dual objective: the answer is at most this far above the optimum. Never clamped; NaN if the
-    /// problem has no dual (then `kkt` is the measure).
-    pub gap: f64,
-    /// Bound on the floating-point error of `gap`.
-    pub rounding: f64,
-    /// Largest violation of the stationarity conditions, `max_b dist(−∇_b f, λ∂Ω_b)`.
-    pub kkt: f64,
-    /// The objective at zero (at the best constant model with an intercept): what the tolerance is relative to.
-    pub scale: f64,
-}
-
-impl Certificate {
-    /// `gap / scale`: what a tolerance is compared with.
-    pub fn relative_gap(&self) -> f64 {
-        if self.gap == 0.0 { 0.0 } else { self.gap / self.scale }
-    }
-}
-
-impl fmt::Display for Certificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "objective {}, duality gap {:.2e} (relative {:.2e}, rounding {:.1e}), KKT violation {:.2e}",
-            Plain(self.objective, 8),
-            self.gap,
-            self.relative_gap(),
-            self.rounding,
-            self.kkt
-        )
-    }
-}
-
-/// A number with this many decimals where that can be read, in scientific notation otherwise.
-pub(crate) struct Plain(pub f64, pub usize);
-
-impl fmt::Display for Plain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let size = self.0.abs();
-        if size == 0.0 || (1e-4..1e7).contains(&size) {
-            write!(f, "{:.*}", self.1, self.0)
-        } else {
-            write!(f, "{:.*e}", self.1, self.0)
-        }
-    }
-}
 
 /// `minimise f(w) + λΩ(w)`.
 ///
@@ -86,9 +34,16 @@ impl<S, P> Clone for Problem<'_, S, P> {
 
 impl<S, P> Copy for Problem<'_, S, P> {}
 
-impl<'a, S, P> Problem<'a, S, P> {
+impl<'a, S: Smooth, P: Penalty> Problem<'a, S, P> {
     /// The problem at one λ.
+    ///
+    /// # Panics
+    /// If λ is negative or NaN, or the penalty is made for another number of columns than the smooth term has: mistakes of
+    /// the program, not of the data. (The estimators check what users give them and return errors.)
     pub fn new(smooth: &'a S, penalty: &'a P, lambda: f64) -> Self {
+        assert!(lambda >= 0.0, "λ = {lambda} is not a number >= 0");
+        let (p, columns) = (smooth.ncols(), penalty.ncols());
+        assert!(p == columns, "the penalty is for {columns} columns, the smooth term has {p}");
         Self { smooth, penalty, lambda }
     }
 }

@@ -122,17 +122,7 @@ fn check(name: &str) {
             macro_rules! run {
                 ($estimator:expr, $y:expr) => {{
                     let estimator = options($estimator, &golden, &method);
-                    let start = std::time::Instant::now();
                     let model = estimator.fit(&x, $y).expect("a fit");
-                    if start.elapsed().as_secs_f64() > 1.0 {
-                        println!(
-                            "{label}: {:?} {} {} {}",
-                            start.elapsed(),
-                            model.status(),
-                            model.iterations(),
-                            model.certificate()
-                        );
-                    }
                     let objective = at("objective").as_f64().expect("P");
                     let certificate = model.certificate();
                     assert!(

@@ -152,17 +152,13 @@ fn structures() -> Vec<(&'static str, usize, Groups)> {
 
 #[test]
 fn hard_structures_reach_the_stated_accuracy() {
-    let (mut most, mut worst, mut worst_gap, mut total, mut calls) = (0, 0.0f64, 0.0f64, 0, 0);
-    for (name, p, groups) in structures() {
+    let (mut most, mut worst, mut worst_gap) = (0, 0.0f64, 0.0f64);
+    for (_, p, groups) in structures() {
         for seed in 1..=10 {
             for decades in [0.0, 3.0, 12.0] {
                 let y = spread_noise(seed, p, decades);
                 for fraction in [0.999, 0.7, 0.3, 0.1, 1e-2, 1e-4, 1e-8] {
                     let (gap, outcome) = optimality_gap(&groups, &y, fraction * groups.critical(&y));
-                    if outcome.iterations > most || outcome.residual > worst {
-                        eprintln!("{name}, seed {seed}, decades {decades}, t {fraction}: {outcome:?}, gap {gap:e}");
-                    }
-                    (total, calls) = (total + outcome.iterations, calls + 1);
                     most = most.max(outcome.iterations);
                     worst = worst.max(outcome.residual);
                     worst_gap = worst_gap.max(gap);
@@ -170,8 +166,6 @@ fn hard_structures_reach_the_stated_accuracy() {
             }
         }
     }
-    eprintln!("iterations: most {most}, mean {}", total as f64 / calls as f64);
-    eprintln!("worst residual {worst:e}, worst optimality gap {worst_gap:e}");
     assert!(worst <= 1e-11, "residual {worst:e}");
     assert!(worst_gap <= 1e-12, "gap {worst_gap:e}");
     assert!(most <= 499, "{most} iterations");
@@ -179,7 +173,7 @@ fn hard_structures_reach_the_stated_accuracy() {
 
 #[test]
 fn value_is_certified_on_hard_structures() {
-    let (mut most, mut worst) = (0, 0.0f64);
+    let mut worst = 0.0f64;
     for (name, p, groups) in structures() {
         for seed in 1..=10 {
             for decades in [0.0, 1.0, 3.0] {
@@ -191,10 +185,6 @@ fn value_is_certified_on_hard_structures() {
                 }
                 let (value, scratch) = groups.value(&w);
                 let gap = (value.primal - value.dual) / value.primal;
-                if value.iterations > most || gap > worst {
-                    eprintln!("{name}, seed {seed}, decades {decades}: {value:?}, gap {gap:e}");
-                }
-                most = most.max(value.iterations);
                 // Known limit: entries over many decades end at the iteration limit; the bounds stay valid and say so.
                 if decades < 3.0 {
                     worst = worst.max(gap);
@@ -208,7 +198,6 @@ fn value_is_certified_on_hard_structures() {
             }
         }
     }
-    eprintln!("most iterations {most}, worst relative gap {worst:e}");
     assert!(worst <= 1e-10, "gap {worst:e}");
 }
 

@@ -63,7 +63,7 @@ pub enum AnyDesign<'a> {
     Csc(Cow<'a, Csc>),
     /// A design of the user's own.
     Custom(&'a dyn Design),
-    /// Rows of a design of the user's own.
+    /// An owned view: standardised, weighted, permuted, or rows of a design of the user's own.
     Owned(Box<dyn Design + 'a>),
 }
 

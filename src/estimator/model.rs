@@ -4,9 +4,9 @@ use std::fmt;
 
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Axis, Data, Ix1, Ix2};
 
+use crate::certificate::{Certificate, Plain};
 use crate::design::{AsDesign, LinearOperator};
 use crate::error::{Error, Result, check_length};
-use crate::problem::{Certificate, Plain};
 use crate::solver::Status;
 
 /// What every fitted linear model holds.
@@ -138,7 +138,7 @@ impl LinearModel {
     /// # Errors
     /// A wrong number of columns, NaN or infinity in x.
     pub fn predict<X: AsDesign + ?Sized>(&self, x: &X) -> Result<Array1<f64>> {
-        Ok(self.predict_matrix(x)?.remove_axis_last())
+        Ok(self.predict_matrix(x)?.index_axis_move(Axis(1), 0))
     }
 
     /// R² = 1 − Σ(y − ŷ)² / Σ(y − ȳ)² on other data; NaN if y is constant.
@@ -228,17 +228,6 @@ fn r_squared(prediction: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>) -> f64 {
     let total: f64 = y.iter().map(|y| (y - mean) * (y - mean)).sum();
     let residual: f64 = y.iter().zip(prediction).map(|(y, p)| (y - p) * (y - p)).sum();
     if total > 0.0 { 1.0 - residual / total } else { f64::NAN }
-}
-
-/// The first of two axes only.
-trait RemoveAxisLast {
-    fn remove_axis_last(self) -> Array1<f64>;
-}
-
-impl RemoveAxisLast for Array2<f64> {
-    fn remove_axis_last(self) -> Array1<f64> {
-        self.index_axis_move(Axis(1), 0)
-    }
 }
 
 /// Most rows of coefficients that `Display` shows.

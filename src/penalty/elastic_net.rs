@@ -5,7 +5,7 @@ use crate::error::{Result, check_length, check_scalar, check_weights};
 use crate::partition::Partition;
 use crate::penalty::BlockPenalty;
 use crate::penalty::group::{negative_part_norm, norm_curvature};
-use crate::penalty::l1::{ratio, threshold};
+use crate::penalty::{ratio, threshold};
 use crate::prox;
 
 /// `Ω(w) = Σ_b ω_b (ρ‖w_b‖₂ + (1−ρ)/2 ‖w_b‖₂²)`, optionally with `w ≥ 0`.

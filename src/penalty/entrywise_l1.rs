@@ -1,8 +1,8 @@
 //! Entrywise ℓ1 of a symmetric matrix: `Ω(Θ) = Σ_ij Λ_ij |θ_ij|` (Banerjee, El Ghaoui and d'Aspremont 2008).
 
 use crate::error::{Error, Result, check_length, check_weights};
-use crate::penalty::l1::{ratio, threshold};
 use crate::penalty::{Penalty, Step};
+use crate::penalty::{ratio, threshold};
 use crate::prox;
 
 /// `Ω(Θ) = Σ_ij Λ_ij |θ_ij|` over all p² entries of a symmetric p×p matrix, each off-diagonal pair counted twice as in

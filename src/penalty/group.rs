@@ -4,7 +4,7 @@
 use crate::error::{Result, check_length, check_weights};
 use crate::partition::Partition;
 use crate::penalty::BlockPenalty;
-use crate::penalty::l1::{ratio, threshold};
+use crate::penalty::{ratio, threshold};
 use crate::prox;
 
 /// `Ω(w) = Σ_g ω_g ‖w_g‖₂`, optionally with `w ≥ 0`. Weight 0 frees a group, ∞ excludes it.

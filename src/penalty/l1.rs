@@ -2,7 +2,7 @@
 
 use crate::error::{Result, check_length, check_weights};
 use crate::partition::Partition;
-use crate::penalty::BlockPenalty;
+use crate::penalty::{BlockPenalty, ratio, threshold};
 use crate::prox;
 
 /// `Ω(w) = Σ_j ω_j |w_j|`, optionally with the constraint `w ≥ 0`. Weight 0 frees a column, ∞ excludes it.
@@ -113,16 +113,4 @@ impl BlockPenalty for L1 {
     fn is_free(&self, b: usize, lambda: f64) -> bool {
         threshold(lambda, self.weight(b)) == 0.0 && !self.nonnegative
     }
-}
-
-/// λω with the conventions ω = ∞ → ∞ (excluded, also at λ = 0) and ω = 0 → 0 (free, also at λ = ∞).
-#[inline]
-pub(crate) fn threshold(lambda: f64, weight: f64) -> f64 {
-    if weight == 0.0 || weight == f64::INFINITY { weight } else { lambda * weight }
-}
-
-/// size / ω with 0/0 = 0 and x/∞ = 0.
-#[inline]
-pub(crate) fn ratio(size: f64, weight: f64) -> f64 {
-    if size == 0.0 { 0.0 } else { size / weight }
 }

@@ -8,11 +8,12 @@
 //! in λ (MCP, SCAD) have all they need.
 
 use crate::partition::Partition;
+pub(crate) use crate::prox::threshold;
 
 mod elastic_net;
 mod entrywise_l1;
 mod group;
-pub(crate) mod l1;
+mod l1;
 mod latent_overlap;
 mod sparse_group;
 
@@ -208,6 +209,13 @@ impl<P: BlockPenalty> Penalty for P {
     }
 }
 
+/// size / ω with 0/0 = 0 and x/∞ = 0.
+#[inline]
+pub(crate) fn ratio(size: f64, weight: f64) -> f64 {
+    if size == 0.0 { 0.0 } else { size / weight }
+}
+
+/// The blocks of a penalty and where their coefficients stand in `w`.
 fn each_block<'a, P: BlockPenalty + ?Sized>(
     penalty: &'a P,
     w: &[f64],

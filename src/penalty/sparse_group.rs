@@ -4,7 +4,7 @@ use crate::error::{Result, check_length, check_scalar, check_weights};
 use crate::partition::Partition;
 use crate::penalty::BlockPenalty;
 use crate::penalty::group::norm_curvature;
-use crate::penalty::l1::threshold;
+use crate::penalty::threshold;
 use crate::prox;
 
 /// `Ω(w) = τ‖w‖₁ + (1−τ) Σ_g ω_g ‖w_g‖₂`: τ = 1 is the lasso, τ = 0 the group lasso. Weight ∞ excludes a group.

@@ -48,7 +48,8 @@ pub use soft_threshold::{
 pub use sparse_group::{sparse_group, sparse_group_critical};
 
 /// `t·ω` where weight 0 means unpenalised even at t = ∞, and weight ∞ excluded even at t = 0: never `0·∞ = NaN`.
-fn threshold(t: f64, weight: f64) -> f64 {
+#[inline]
+pub(crate) fn threshold(t: f64, weight: f64) -> f64 {
     if weight == 0.0 || weight == f64::INFINITY { weight } else { t * weight }
 }
 

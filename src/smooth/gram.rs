@@ -9,7 +9,7 @@ use crate::smooth::{HessianView, Quadratic};
 
 /// `H = ν X_AᵀX_A` for a growing list A of columns.
 #[derive(Debug, Clone, Default)]
-pub struct GramCache {
+pub(crate) struct GramCache {
     columns: Vec<usize>,
     values: Vec<f64>,
     stride: usize,
@@ -107,7 +107,7 @@ impl GramCache {
 
 /// `m(w) = ½(w − w₀)ᵀH(w − w₀) + g₀ᵀ(w − w₀)` with the state `g = g₀ + H(w − w₀)`, both feature-major.
 #[derive(Debug)]
-pub struct GramModel<'a> {
+pub(crate) struct GramModel<'a> {
     hessian: HessianView<'a>,
     ncols: usize,
     nresponses: usize,

@@ -37,9 +37,16 @@ pub struct PredictorPoint {
 }
 
 impl<D: LinearOperator, L: Loss> LinearPredictor<D, L> {
-    /// F∘X. The loss must have `x.nrows()` observations.
+    /// F∘X.
+    ///
+    /// # Panics
+    /// If the loss is not one of `x.nrows()` observations, with the same number of values for each response.
     pub fn new(design: D, loss: L) -> Self {
-        debug_assert_eq!(design.nrows(), loss.nrows());
+        let (n, rows, len) = (design.nrows(), loss.nrows(), loss.len());
+        assert!(
+            n > 0 && n == rows && len % n == 0,
+            "a loss of {len} values, {rows} a response, for a design of {n} rows"
+        );
         Self { design, loss, free: Mutex::new(None) }
     }
 

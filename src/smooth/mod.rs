@@ -12,11 +12,11 @@ mod linear_predictor;
 mod log_det;
 mod residual;
 
-pub use gram::{GramCache, GramModel};
+pub(crate) use gram::{GramCache, GramModel};
 pub use linear_predictor::{LinearPredictor, PredictorPoint};
 pub(crate) use log_det::LogDetModel;
 pub use log_det::{LogDet, LogDetPoint};
-pub use residual::ResidualModel;
+pub(crate) use residual::ResidualModel;
 
 /// A convex, differentiable function of the coefficients with a dual.
 pub trait Smooth: Sync {
@@ -64,7 +64,7 @@ pub trait Smooth: Sync {
 
 /// A quadratic model `m(w) = ½(w − w₀)ᵀ H (w − w₀) + g₀ᵀ(w − w₀)` in local coordinates, whose state is one vector that is
 /// affine in w: what block descent sweeps over. H is `h ⊗ I_q` on every pair of columns.
-pub trait Quadratic: Sync {
+pub(crate) trait Quadratic: Sync {
     /// Called before [`block_gradient`](Self::block_gradient) of the same columns in a sweep: room for a cached part of
     /// the state.
     #[inline]
@@ -87,7 +87,7 @@ pub trait Quadratic: Sync {
 
 /// A stored Hessian over local columns: entry (i, j) is `values[j * stride + i]`.
 #[derive(Debug, Clone, Copy)]
-pub struct HessianView<'a> {
+pub(crate) struct HessianView<'a> {
     /// Column-major entries.
     pub values: &'a [f64],
     /// Distance between columns.

@@ -8,7 +8,7 @@ use crate::smooth::Quadratic;
 
 /// `m(W) = ν/2 ‖XW − Y‖²_F` with the state `Z = XW − Y` (task-major); ν is the curvature of the loss, 1/n.
 #[derive(Debug)]
-pub struct ResidualModel<'a, D: ?Sized> {
+pub(crate) struct ResidualModel<'a, D: ?Sized> {
     design: &'a D,
     curvature: f64,
 }

@@ -78,7 +78,7 @@ const PRUNE: f64 = 0.8;
 const REFRESH: usize = 1000;
 
 /// What is carried from one λ to the next.
-struct Session<'a, D, P> {
+struct Engine<'a, D, P> {
     solver: &'a BlockDescent,
     smooth: &'a LinearPredictor<D, Squared>,
     penalty: &'a P,
@@ -107,10 +107,10 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
         start: Start<'_>,
         watch: &mut dyn Watch,
     ) -> Solution {
-        let mut session = Session::new(self, problem, start);
+        let mut engine = Engine::new(self, problem, start);
         let mut run = Run::new(self.stopping, watch);
-        session.approach(problem.lambda, &run);
-        session.solve(problem.lambda, None, &mut run)
+        engine.approach(problem.lambda, &run);
+        engine.solve(problem.lambda, None, &mut run)
     }
 
     fn solve_path(
@@ -121,14 +121,14 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
         watch: &mut dyn Watch,
         sink: &mut dyn FnMut(Solution) -> ControlFlow<()>,
     ) {
-        let mut session = Session::new(self, problem, start);
+        let mut engine = Engine::new(self, problem, start);
         let mut previous = None;
         for &lambda in lambdas {
             let mut run = Run::new(self.stopping, watch);
             if previous.is_none() {
-                session.approach(lambda, &run);
+                engine.approach(lambda, &run);
             }
-            let solution = session.solve(lambda, previous, &mut run);
+            let solution = engine.solve(lambda, previous, &mut run);
             if sink(solution).is_break() {
                 return;
             }
@@ -137,7 +137,7 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
     }
 }
 
-impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
+impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
     fn new(solver: &'a BlockDescent, problem: &Problem<'a, LinearPredictor<D, Squared>, P>, start: Start<'_>) -> Self {
         let (smooth, penalty) = (problem.smooth, problem.penalty);
         let w = start.coefficients(problem.len());
@@ -192,7 +192,7 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
             let stop = InnerStop {
                 gap: 0.0,
                 max_sweeps: APPROACH_SWEEPS,
-                deadline: run.stopping.time_limit.map(|limit| run.started + limit),
+                deadline: run.deadline(),
                 anderson: 0,
                 newton: false,
             };
@@ -261,7 +261,7 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
             let stop = InnerStop {
                 gap: inner_gap,
                 max_sweeps: (run.stopping.max_iterations - self.iterations).min(REFRESH),
-                deadline: run.stopping.time_limit.map(|limit| run.started + limit),
+                deadline: run.deadline(),
                 anderson: self.solver.anderson,
                 newton: self.solver.newton,
             };

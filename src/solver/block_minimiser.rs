@@ -190,3 +190,49 @@ fn radial(spectrum: &linalg::Eigen, t: f64, quadratic: f64, w: &[f64], g: &[f64]
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use approx::assert_abs_diff_eq;
+
+    use super::*;
+    use crate::design::Dense;
+    use crate::partition::Partition;
+    use crate::penalty::{ElasticNetPenalty, GroupL2, SparseGroup};
+    use crate::smooth::ResidualModel;
+
+    /// Three correlated columns, q responses: the minimiser has to satisfy the optimality conditions of the block.
+    fn check<P: BlockPenalty>(penalty: &P, q: usize, lambda: f64) {
+        let x = vec![1.0, 2.0, 0.5, -1.0, 0.9, 2.1, 0.4, -1.2, 0.0, 1.0, -2.0, 0.3];
+        let design = Dense::from_columns(x, 4, 3).unwrap();
+        let model = ResidualModel::new(&design, 0.25);
+        let curvature = Curvature::new(&model, 0..3, penalty.radial(0, 1.0).is_some());
+        let y: Vec<f64> = (0..4 * q).map(|i| ((7 * i + 3) % 5) as f64 - 1.5).collect();
+        let state: Vec<f64> = y.iter().map(|y| -y).collect();
+        let (w, mut v) = (vec![0.0; 3 * q], vec![0.0; 3 * q]);
+        let mut g = vec![0.0; 3 * q];
+        model.block_gradient(&state, 0..3, &mut g);
+        let mut from = w;
+        // The proximal steps are cut off and come back in the next sweep; the exact minimiser is there at once.
+        for _ in 0..if penalty.radial(0, 1.0).is_some() { 1 } else { 200 } {
+            curvature.minimise(penalty, 0, lambda, &from, &g, &mut v);
+            let mut moved = state.clone();
+            model.shift(&mut moved, 0..3, &v);
+            model.block_gradient(&moved, 0..3, &mut g);
+            from.copy_from_slice(&v);
+        }
+        assert_abs_diff_eq!(penalty.kkt_block(0, lambda, &v, &g), 0.0, epsilon = 1e-10);
+        assert!(v.iter().any(|&v| v != 0.0));
+    }
+
+    #[test]
+    fn every_way_ends_at_the_minimiser_of_the_block() {
+        let block = || Partition::from_sizes(&[3]).unwrap();
+        for q in [1, 2] {
+            check(&GroupL2::new(block()), q, 0.05);
+            check(&GroupL2::new(block()).nonnegative(true), q, 0.05);
+            check(&ElasticNetPenalty::new(block(), 0.5).unwrap(), q, 0.1);
+            check(&SparseGroup::new(block(), 0.5).unwrap(), q, 0.05);
+        }
+    }
+}

@@ -16,7 +16,8 @@ pub enum Momentum {
     Nesterov,
 }
 
-/// Proximal gradient with momentum. An iteration is one gradient step (two passes over X, more when backtracking).
+/// Proximal gradient with momentum. An iteration is one gradient step: three passes over X (the
+/// gradient, the prediction at the new iterate and at the extrapolated point), one more for each backtracking.
 ///
 /// ```
 /// use ndarray::array;
@@ -95,7 +96,10 @@ impl<S: Smooth, P: Penalty> Solver<S, P> for Fista {
         let metric_at = |i: usize| column_scale.map_or(1.0, |c| c[i / q]);
         let mut steps = vec![0.0; metric.as_ref().map_or(0, |(b, _)| b.len())];
 
-        let mut w = start.coefficients(len);
+        let mut w = match start {
+            Start::Zero => smooth.origin(),
+            Start::At(w) => w.to_vec(),
+        };
         let mut at = smooth.point(&w);
         let mut y = w.clone(); // the extrapolated point
         let mut y_is_w = true;

@@ -320,7 +320,7 @@ impl LogDetNewton {
         watch: &mut dyn Watch,
     ) -> (Certificate, Status, usize) {
         let mut run = Run::new(self.stopping, watch);
-        let deadline = self.stopping.time_limit.map(|limit| run.started + limit);
+        let deadline = run.deadline();
         let mut iterations = 0;
         loop {
             let certificate = total(blocks.iter().map(|b| &b.state.certificate));
@@ -359,7 +359,7 @@ fn total<'a>(certificates: impl Iterator<Item = &'a Certificate>) -> Certificate
 impl Solver<LogDet, EntrywiseL1> for LogDetNewton {
     fn solve(&self, problem: &Problem<'_, LogDet, EntrywiseL1>, start: Start<'_>, watch: &mut dyn Watch) -> Solution {
         let mut run = Run::new(self.stopping, watch);
-        let deadline = self.stopping.time_limit.map(|limit| run.started + limit);
+        let deadline = run.deadline();
         let theta = match start {
             Start::Zero => None,
             Start::At(w) => Some(w.to_vec()),

@@ -1,13 +1,15 @@
-//! "minimise": one descent engine ([`BlockDescent`]), one proximal-gradient engine ([`Fista`]).
+//! "minimise": one descent engine ([`BlockDescent`]), one proximal-gradient engine ([`Fista`]), and proximal Newton for
+//! log det terms ([`LogDetNewton`]), whose inner loop is that of descent.
 //!
 //! Every solver starts anywhere, can be watched, cancelled and limited in iterations and time, cannot fail, and returns
 //! a [`Solution`] that carries its [`Certificate`] and says how it ended.
 
-use std::fmt;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use crate::problem::{Certificate, Problem};
+use crate::certificate::Certificate;
+pub use crate::certificate::Status;
+use crate::problem::Problem;
 
 mod anderson;
 mod block_descent;
@@ -24,38 +26,10 @@ pub use fista::{Fista, Momentum};
 pub use log_det_newton::LogDetNewton;
 pub(crate) use log_det_newton::NewtonBlock;
 
-/// How a solve ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Status {
-    /// The certificate meets the tolerance.
-    Converged,
-    /// The tolerance lies below what floating-point arithmetic can certify here; the answer is as good as it gets.
-    Stalled,
-    /// The iteration limit was reached first.
-    IterationLimit,
-    /// The time limit was reached first.
-    TimeLimit,
-    /// The watcher asked to stop.
-    Cancelled,
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Converged => "converged",
-            Self::Stalled => "stalled at the limit of rounding",
-            Self::IterationLimit => "iteration limit",
-            Self::TimeLimit => "time limit",
-            Self::Cancelled => "cancelled",
-        })
-    }
-}
-
 /// When to stop.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stopping {
-    /// Largest relative duality gap, gap / objective at zero. Default 1e-6.
+    /// Largest relative duality gap, gap / [`Certificate::scale`]. Default 1e-6.
     pub tolerance: f64,
     /// Largest number of iterations, counted as the solver's docs say. Default 100,000.
     pub max_iterations: usize,
@@ -72,9 +46,9 @@ impl Default for Stopping {
 /// Where a solver starts.
 #[derive(Debug, Clone, Copy)]
 pub enum Start<'a> {
-    /// All coefficients zero.
+    /// All coefficients zero; where that is outside the domain, [`Smooth::origin`](crate::smooth::Smooth::origin).
     Zero,
-    /// A warm start, p·q values, feature-major.
+    /// A warm start, p·q values, feature-major; of another length it is taken for zero.
     At(&'a [f64]),
 }
 
@@ -82,7 +56,8 @@ impl Start<'_> {
     fn coefficients(self, len: usize) -> Vec<f64> {
         match self {
             Self::Zero => vec![0.0; len],
-            Self::At(w) => w.to_vec(),
+            Self::At(w) if w.len() == len => w.to_vec(),
+            Self::At(_) => vec![0.0; len],
         }
     }
 }
@@ -184,6 +159,11 @@ struct Run<'w> {
 impl<'w> Run<'w> {
     fn new(stopping: Stopping, watch: &'w mut dyn Watch) -> Self {
         Self { stopping, started: Instant::now(), watch, last_gap: f64::INFINITY }
+    }
+
+    /// When the time limit is reached; none if that is beyond what the clock can count.
+    fn deadline(&self) -> Option<Instant> {
+        self.started.checked_add(self.stopping.time_limit?)
     }
 
     fn out_of_time(&self) -> bool {

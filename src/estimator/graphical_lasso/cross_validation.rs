@@ -4,11 +4,11 @@ use std::fmt;
 
 use ndarray::{Array2, ArrayBase, Data, Ix2};
 
-use crate::cross_validation::{Curve, Folds};
 use crate::error::{Error, Result};
 use crate::estimator::{GraphicalLasso, GraphicalPath, PrecisionModel};
+use crate::folds::{Curve, Folds};
+use crate::grid::Grid;
 use crate::parallel;
-use crate::path::Grid;
 
 /// The result of a cross-validation: the curve of negative held-out log-likelihoods per sample, and the models refitted
 /// to all samples.

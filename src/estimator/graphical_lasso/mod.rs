@@ -5,7 +5,7 @@ use std::time::Duration;
 use ndarray::{Array2, ArrayBase, Data, Ix2};
 
 use crate::error::{Error, Result, Unconverged, check_length, check_scalar};
-use crate::penalty::l1;
+use crate::penalty;
 use crate::solver::{Fista, LogDetNewton, Status, Stopping, Watch};
 
 mod covariance;
@@ -349,6 +349,6 @@ impl GraphicalLasso {
             }
         }
         let pairs = (0..p * p).filter(off).filter(|&k| weights[k] != 0.0);
-        Ok(pairs.map(|k| l1::ratio(residual[k].abs(), weights[k])).fold(0.0, f64::max))
+        Ok(pairs.map(|k| penalty::ratio(residual[k].abs(), weights[k])).fold(0.0, f64::max))
     }
 }

@@ -7,7 +7,7 @@ use ndarray::{ArrayBase, Data, Ix2};
 use crate::error::Result;
 use crate::estimator::graphical_lasso::covariance::Covariance;
 use crate::estimator::{GraphicalLasso, PrecisionModel};
-use crate::path::Grid;
+use crate::grid::Grid;
 use crate::solver::{Status, Watch};
 
 /// The models along a path, λ falling. Every point carries its own certificate and status, and 2p² numbers.

@@ -5,7 +5,7 @@ use crate::estimator::graphical_lasso::covariance::Covariance;
 use crate::estimator::graphical_lasso::screening::components;
 use crate::estimator::graphical_lasso::{GraphicalLasso, GraphicalMethod};
 use crate::linalg::Cholesky;
-use crate::penalty::{EntrywiseL1, l1};
+use crate::penalty::{self, EntrywiseL1};
 use crate::problem::{Certificate, Problem};
 use crate::prox;
 use crate::smooth::{LogDet, Smooth};
@@ -47,7 +47,7 @@ impl<'a> Scaled<'a> {
         lambda: f64,
     ) -> Result<Self> {
         let p = covariance.size;
-        let thresholds: Vec<f64> = weights.iter().map(|&w| l1::threshold(lambda, w)).collect();
+        let thresholds: Vec<f64> = weights.iter().map(|&w| penalty::threshold(lambda, w)).collect();
         let mut deviation = vec![0.0; p];
         for (i, d) in deviation.iter_mut().enumerate() {
             let k = i * p + i;

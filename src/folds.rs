@@ -1,0 +1,238 @@
+//! Which observations to fit on and which to judge on, and what is made of the judgements.
+
+use std::hash::Hash;
+
+use ndarray::Array2;
+
+use crate::error::{Error, Result, check_length};
+use crate::partition::number_labels;
+
+/// Observations to fit on and observations to judge on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// Rows of the training part.
+    pub train: Vec<usize>,
+    /// Rows of the validation part.
+    pub test: Vec<usize>,
+}
+
+/// A way to split n observations.
+pub trait Folds: Sync {
+    /// The splits; every part is non-empty.
+    ///
+    /// # Errors
+    /// Parameters that do not fit n observations.
+    fn splits(&self, n: usize) -> Result<Vec<Split>>;
+}
+
+/// K folds of (nearly) equal size, shuffled once from a seed.
+///
+/// ```
+/// use sparsereg::cross_validation::{Folds, KFold};
+/// let splits = KFold::new(3).seed(7).splits(10)?;
+/// assert_eq!(splits.iter().map(|s| s.test.len()).sum::<usize>(), 10);
+/// # Ok::<(), sparsereg::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KFold {
+    folds: usize,
+    seed: u64,
+    shuffle: bool,
+}
+
+impl KFold {
+    /// `folds` ≥ 2 folds, shuffled with seed 0.
+    pub fn new(folds: usize) -> Self {
+        Self { folds, seed: 0, shuffle: true }
+    }
+
+    /// The seed of the shuffle.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Contiguous blocks in the order of the observations, for data with neighbours (series, profiles).
+    ///
+    /// ```
+    /// use sparsereg::cross_validation::{Folds, KFold};
+    /// assert_eq!(KFold::blocked(2).splits(4)?[1].test, vec![2, 3]);
+    /// # Ok::<(), sparsereg::Error>(())
+    /// ```
+    pub fn blocked(folds: usize) -> Self {
+        Self { folds, seed: 0, shuffle: false }
+    }
+}
+
+impl Folds for KFold {
+    fn splits(&self, n: usize) -> Result<Vec<Split>> {
+        let mut order: Vec<usize> = (0..n).collect();
+        if self.shuffle {
+            shuffle(&mut order, self.seed);
+        }
+        let k = check_folds(self.folds, n)?;
+        let mut owner = vec![0; n];
+        for fold in 0..k {
+            order[fold * n / k..(fold + 1) * n / k].iter().for_each(|&i| owner[i] = fold);
+        }
+        FoldIds::new(owner).splits(n)
+    }
+}
+
+/// K folds that never separate observations with the same label (one patient's visits, one site's samples).
+///
+/// ```
+/// use sparsereg::cross_validation::{Folds, GroupedKFold};
+/// let splits = GroupedKFold::new(2, &["a", "b", "a", "c"]).splits(4)?;
+/// for split in splits {
+///     assert_eq!(split.test.contains(&0), split.test.contains(&2));
+/// }
+/// # Ok::<(), sparsereg::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupedKFold {
+    folds: usize,
+    labels: Vec<usize>,
+    seed: u64,
+}
+
+impl GroupedKFold {
+    /// `folds` ≥ 2 folds; `labels[i]` is the group of observation i.
+    pub fn new<L: Eq + Hash>(folds: usize, labels: &[L]) -> Self {
+        Self { folds, labels: number_labels(labels), seed: 0 }
+    }
+
+    /// The seed by which ties between groups of one size are broken.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+}
+
+impl Folds for GroupedKFold {
+    fn splits(&self, n: usize) -> Result<Vec<Split>> {
+        check_length("labels", n, self.labels.len())?;
+        let groups = self.labels.iter().max().map_or(0, |m| m + 1);
+        let k = check_folds(self.folds, groups)?;
+        let mut sizes = vec![0usize; groups];
+        self.labels.iter().for_each(|&g| sizes[g] += 1);
+        // Largest group first, always into the emptiest fold.
+        let mut order: Vec<usize> = (0..groups).collect();
+        shuffle(&mut order, self.seed);
+        order.sort_by(|&a, &b| sizes[b].cmp(&sizes[a]));
+        let mut filled = vec![0usize; k];
+        let mut fold_of = vec![0; groups];
+        for g in order {
+            let fold = (0..k).min_by_key(|&f| filled[f]).unwrap_or(0);
+            filled[fold] += sizes[g];
+            fold_of[g] = fold;
+        }
+        FoldIds::new(self.labels.iter().map(|&g| fold_of[g]).collect::<Vec<_>>()).splits(n)
+    }
+}
+
+/// The user's own folds: observation i is judged in fold `ids[i]`.
+///
+/// ```
+/// use sparsereg::cross_validation::{FoldIds, Folds};
+/// assert_eq!(FoldIds::new(vec![0, 1, 0]).splits(3)?[0].test, vec![0, 2]);
+/// # Ok::<(), sparsereg::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoldIds {
+    ids: Vec<usize>,
+}
+
+impl FoldIds {
+    /// One fold number per observation.
+    pub fn new(ids: impl Into<Vec<usize>>) -> Self {
+        Self { ids: ids.into() }
+    }
+}
+
+impl Folds for FoldIds {
+    fn splits(&self, n: usize) -> Result<Vec<Split>> {
+        check_length("fold ids", n, self.ids.len())?;
+        let mut used: Vec<usize> = self.ids.clone();
+        used.sort_unstable();
+        used.dedup();
+        check_folds(used.len(), n)?;
+        let part = |fold: usize, inside: bool| (0..n).filter(|&i| (self.ids[i] == fold) == inside).collect();
+        Ok(used.into_iter().map(|fold| Split { train: part(fold, false), test: part(fold, true) }).collect())
+    }
+}
+
+/// Ready-made splits, which need not partition the observations (expanding windows, repeated folds).
+impl Folds for Vec<Split> {
+    fn splits(&self, n: usize) -> Result<Vec<Split>> {
+        if self.is_empty() {
+            return Err(Error::Empty { argument: "splits" });
+        }
+        for split in self {
+            for (argument, rows) in [("train", &split.train), ("test", &split.test)] {
+                if rows.is_empty() {
+                    return Err(Error::Empty { argument });
+                }
+                if let Some(position) = rows.iter().position(|&i| i >= n) {
+                    return Err(Error::Index { argument, position, index: rows[position], len: n });
+                }
+            }
+        }
+        Ok(self.clone())
+    }
+}
+
+fn check_folds(folds: usize, n: usize) -> Result<usize> {
+    if folds < 2 || folds > n {
+        let expected = "at least 2 folds, and not more than there are observations (or groups of them)";
+        return Err(Error::OutOfRange { argument: "folds", index: vec![], value: folds as f64, expected });
+    }
+    Ok(folds)
+}
+
+/// Fisher–Yates with splitmix64: the same order on every machine.
+fn shuffle(order: &mut [usize], seed: u64) {
+    let mut state = seed;
+    for i in (1..order.len()).rev() {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        order.swap(i, (z % (i as u64 + 1)) as usize);
+    }
+}
+
+/// Mean and standard error of a score over folds for every λ, and the two choices that follow. Smaller is better.
+#[derive(Debug, Clone)]
+pub struct Curve {
+    /// Score of every λ (rows) in every fold (columns).
+    pub scores: Array2<f64>,
+    /// Mean over the folds, weighted by what they hold.
+    pub mean: Vec<f64>,
+    /// Standard error of the mean.
+    pub standard_error: Vec<f64>,
+    /// Index of the smallest mean (of the largest such λ).
+    pub best: usize,
+    /// Index of the largest λ whose mean is within one standard error of the best and whose model is not larger.
+    pub one_standard_error: usize,
+}
+
+impl Curve {
+    /// From scores (λ × folds), the weight of each fold and the size of each λ's model.
+    pub(crate) fn new(scores: Array2<f64>, weights: &[f64], sizes: &[usize]) -> Self {
+        let total: f64 = weights.iter().sum();
+        let folds = weights.len() as f64;
+        let weighted = |row: usize, f: &dyn Fn(f64) -> f64| -> f64 {
+            scores.row(row).iter().zip(weights).map(|(s, w)| w * f(*s)).sum::<f64>() / total
+        };
+        let mean: Vec<f64> = (0..scores.nrows()).map(|k| weighted(k, &|s| s)).collect();
+        let standard_error: Vec<f64> = (0..scores.nrows())
+            .map(|k| (weighted(k, &|s| (s - mean[k]) * (s - mean[k])) / (folds - 1.0).max(1.0)).sqrt())
+            .collect();
+        let best = (0..mean.len()).fold(0, |best, k| if mean[k] < mean[best] { k } else { best });
+        let limit = mean[best] + standard_error[best];
+        let one_standard_error = (0..=best).find(|&k| mean[k] <= limit && sizes[k] <= sizes[best]).unwrap_or(best);
+        Self { scores, mean, standard_error, best, one_standard_error }
+    }
+}
