@@ -127,9 +127,12 @@ fn radial(spectrum: &linalg::Eigen, t: f64, quadratic: f64, w: &[f64], g: &[f64]
     let (h, u) = (&spectrum.values, &spectrum.vectors);
     let k = h.len();
     let q = w.len() / k;
-    // In the eigenbasis: z_i = h_i (Uᵀw)_i − (Uᵀg)_i, for every response; v holds z.
+    // In the eigenbasis: z_i = h_i (Uᵀw)_i − (Uᵀg)_i, for every response; v holds z. The gradient is in the range of the
+    // Hessian: what it has along a null direction is rounding, which a threshold of about that size would blow up.
+    let null = 4.0 * k as f64 * f64::EPSILON * h[k - 1];
     let mut norm = 0.0;
-    for i in 0..k {
+    v.fill(0.0);
+    for i in (0..k).filter(|&i| h[i] > null) {
         let column = &u[i * k..(i + 1) * k];
         for s in 0..q {
             let (mut a, mut b) = (0.0, 0.0);
