@@ -823,3 +823,22 @@ fn null_directions_of_a_group_stay_out_of_the_answer() {
         }
     }
 }
+
+/// Non-negative least squares in blocks: of a block that is partly at zero only the columns that point below zero may be
+/// projected out of the dual point.
+#[test]
+fn nonnegative_groups_without_a_penalty_are_certified() {
+    for seed in 0..30 {
+        let (x, y) = single(seed, 6, 4);
+        for (name, method) in solvers() {
+            let groups = Groups::from_sizes(&[3, 1]).unwrap();
+            let model = GroupLasso::new(0.0, groups)
+                .nonnegative(true)
+                .intercept(false)
+                .solver(method)
+                .tolerance(1e-10)
+                .fit(&x, &y);
+            model.unwrap_or_else(|e| panic!("{name} seed {seed}: {e}"));
+        }
+    }
+}
