@@ -842,3 +842,24 @@ fn nonnegative_groups_without_a_penalty_are_certified() {
         }
     }
 }
+
+/// A support as large as the rank of X makes the Hessian singular; the second-order finish has to get past it.
+#[test]
+fn a_support_beyond_the_rank_is_left_again() {
+    for (seed, n, p) in [(1, 18, 19), (2, 19, 28), (3, 12, 30), (4, 10, 10)] {
+        let (x, y) = single(seed, n, p);
+        let lambda = 1e-6 * Lasso::default().lambda_max(&x, &y).unwrap();
+        for form in [Form::Auto, Form::Gram] {
+            let solver = BlockDescent {
+                form,
+                ..BlockDescent::default()
+            };
+            let model = Lasso::new(lambda)
+                .solver(solver)
+                .tolerance(1e-10)
+                .fit(&x, &y)
+                .unwrap_or_else(|e| panic!("{n}×{p} {form:?}: {e}"));
+            check_model(&format!("{n}×{p} {form:?}"), &x, &y, &model);
+        }
+    }
+}
