@@ -863,3 +863,30 @@ fn a_support_beyond_the_rank_is_left_again() {
         }
     }
 }
+
+/// More active columns than rows, neighbours nearly the same: hopeless for sweeps over a residual, not for second-order
+/// steps.
+#[test]
+fn correlated_columns_with_a_wide_support() {
+    let mut rng = Rng::new(8);
+    let mut x = Array2::zeros((60, 400));
+    for i in 0..60 {
+        let mut last = rng.normal();
+        for j in 0..400 {
+            last = 0.99 * last + (1.0f64 - 0.99 * 0.99).sqrt() * rng.normal();
+            x[[i, j]] = last;
+        }
+    }
+    let y = Array1::from_shape_fn(60, |i| x[[i, 0]] - x[[i, 200]] + rng.normal());
+    let sgl = |lambda| {
+        let groups = Groups::from_sizes(&[5; 80]).unwrap();
+        SparseGroupLasso::new(lambda, 0.5, groups)
+    };
+    let lambda = 1e-3 * sgl(0.0).lambda_max(&x, &y).unwrap();
+    let model = sgl(lambda)
+        .tolerance(1e-10)
+        .max_iterations(5_000)
+        .fit(&x, &y)
+        .unwrap();
+    assert!(model.support().len() > 60, "not the case meant");
+}

@@ -66,6 +66,9 @@ impl Default for BlockDescent {
 /// Gram matrices beyond this many columns cost more memory than they save time.
 const GRAM_COLUMNS: usize = 6000;
 
+/// Sweeps in residual form after which a problem is left to second-order steps.
+const STUBBORN: usize = 500;
+
 /// Ratio of successive λs on the way to a small λ.
 const APPROACH: f64 = 0.65;
 /// Sweeps spent on each.
@@ -221,9 +224,6 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
         loop {
             // Certificate: one pass over X, none at the start of a path step.
             let (certificate, dual) = self.certify(lambda, &alive, outer > 0);
-            if std::env::var("TRACE").is_ok() {
-                eprintln!("λ {lambda:.4} outer {outer} gap {:.2e} rel {:.2e} set {} alive {} sweeps {} cache {} t {:?}", certificate.gap, certificate.relative_gap(), set.len(), alive.len(), self.iterations, self.cache.columns().len(), run.started.elapsed());
-            }
             if let Some(status) = run.verdict(self.iterations, lambda, certificate, self.columns(&set)) {
                 return self.solution(certificate, status);
             }
@@ -384,7 +384,7 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
         for &b in alive {
             let cols = partition.block(b);
             // Free blocks have no gradient at the dual point and are always needed.
-            scores[b] = if self.free.binary_search(&cols.start).is_ok() {
+            scores[b] = if self.free.partition_point(|&j| j < cols.start) < self.free.partition_point(|&j| j < cols.end) {
                 f64::INFINITY
             } else {
                 self.penalty.critical_lambda_block(b, &self.g[cols.start * q..cols.end * q])
@@ -432,7 +432,9 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
                 // A change costs |A| numbers here and twice the stored column there; single coefficients are mostly at
                 // rest and have the second-order finish, groups and rows of W mostly move.
                 let single = self.q == 1 && self.penalty.partition().is_singletons();
-                columns <= GRAM_COLUMNS && columns as f64 <= if single { 4.0 * cost } else { cost }
+                // Where sweeps have not sufficed, only second-order steps will: they need the matrix.
+                let stubborn = self.q == 1 && self.solver.newton && self.iterations >= STUBBORN;
+                columns <= GRAM_COLUMNS && (stubborn || columns as f64 <= if single { 4.0 * cost } else { cost })
             }
         };
         if gram {
