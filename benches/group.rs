@@ -36,13 +36,7 @@ fn penalty(c: &mut Criterion, name: &str, penalty: &impl BlockPenalty) {
                 black_box(solution);
                 ControlFlow::Continue(())
             };
-            solver.solve_path(
-                black_box(&problem),
-                &lambdas,
-                Start::Zero,
-                &mut (),
-                &mut sink,
-            );
+            solver.solve_path(black_box(&problem), &lambdas, Start::Zero, &mut (), &mut sink);
         })
     });
 }
@@ -50,11 +44,7 @@ fn penalty(c: &mut Criterion, name: &str, penalty: &impl BlockPenalty) {
 fn groups(c: &mut Criterion) {
     let partition = Partition::from_sizes(&vec![10; SHAPE.1 / 10]).expect("sizes above 0");
     penalty(c, "group lasso", &GroupL2::new(partition.clone()));
-    penalty(
-        c,
-        "sparse group lasso",
-        &SparseGroup::new(partition, 0.5).expect("tau in [0, 1]"),
-    );
+    penalty(c, "sparse group lasso", &SparseGroup::new(partition, 0.5).expect("tau in [0, 1]"));
 }
 
 criterion_group! { name = benches; config = data::quick(); targets = groups }

@@ -34,13 +34,7 @@ fn design(c: &mut Criterion, name: &str, x: &impl Design) {
                 black_box(solution);
                 ControlFlow::Continue(())
             };
-            solver.solve_path(
-                black_box(&problem),
-                &lambdas,
-                Start::Zero,
-                &mut (),
-                &mut sink,
-            );
+            solver.solve_path(black_box(&problem), &lambdas, Start::Zero, &mut (), &mut sink);
         })
     });
 }

@@ -35,13 +35,7 @@ fn tasks(c: &mut Criterion, n: usize, p: usize, tasks: usize) {
                 black_box(solution);
                 ControlFlow::Continue(())
             };
-            solver.solve_path(
-                black_box(&problem),
-                &lambdas,
-                Start::Zero,
-                &mut (),
-                &mut sink,
-            );
+            solver.solve_path(black_box(&problem), &lambdas, Start::Zero, &mut (), &mut sink);
         })
     });
 }

@@ -34,28 +34,16 @@ fn operators(c: &mut Criterion) {
             black_box(each(block));
         }
     };
-    bench("soft threshold", &mut |v| {
-        prox::soft_threshold_slice(v, 0.5)
-    });
-    bench("soft threshold, weighted", &mut |v| {
-        prox::soft_threshold_weighted(v, 0.5, &weights)
-    });
-    bench("soft threshold, non-negative", &mut |v| {
-        prox::nonnegative_soft_threshold_slice(v, 0.5)
-    });
+    bench("soft threshold", &mut |v| prox::soft_threshold_slice(v, 0.5));
+    bench("soft threshold, weighted", &mut |v| prox::soft_threshold_weighted(v, 0.5, &weights));
+    bench("soft threshold, non-negative", &mut |v| prox::nonnegative_soft_threshold_slice(v, 0.5));
     bench("elastic net", &mut |v| prox::elastic_net_slice(v, 0.5, 0.5));
-    bench("block soft threshold", &mut |v| {
-        blocks(v, &|v| prox::block_soft_threshold(v, 1.0))
-    });
+    bench("block soft threshold", &mut |v| blocks(v, &|v| prox::block_soft_threshold(v, 1.0)));
     bench("block soft threshold, non-negative", &mut |v| {
         blocks(v, &|v| prox::nonnegative_block_soft_threshold(v, 1.0));
     });
-    bench("block elastic net", &mut |v| {
-        blocks(v, &|v| prox::block_elastic_net(v, 1.0, 0.5))
-    });
-    bench("sparse group", &mut |v| {
-        blocks(v, &|v| prox::sparse_group(v, 0.5, 0.5))
-    });
+    bench("block elastic net", &mut |v| blocks(v, &|v| prox::block_elastic_net(v, 1.0, 0.5)));
+    bench("sparse group", &mut |v| blocks(v, &|v| prox::sparse_group(v, 0.5, 0.5)));
     bench("sparse group, critical", &mut |v| {
         blocks(v, &|v| prox::sparse_group_critical(v, 0.5, 3.0));
     });
@@ -63,12 +51,8 @@ fn operators(c: &mut Criterion) {
     bench("box, each", &mut |v| prox::project_box_each(v, &low, &high));
     bench("l2 ball", &mut |v| prox::project_l2_ball(v, 1.0));
     bench("linf ball", &mut |v| prox::project_linf_ball(v, 0.5));
-    bench("l1 ball", &mut |v| {
-        prox::project_l1_ball(v, 10.0, &mut scratch)
-    });
-    bench("simplex", &mut |v| {
-        prox::project_simplex(v, 1.0, &mut scratch)
-    });
+    bench("l1 ball", &mut |v| prox::project_l1_ball(v, 10.0, &mut scratch));
+    bench("simplex", &mut |v| prox::project_simplex(v, 1.0, &mut scratch));
 }
 
 /// Chains of groups of 10 that share 3 columns with the next.
@@ -97,9 +81,7 @@ fn latent(c: &mut Criterion) {
         });
     }
     group.bench_function("value", |b| {
-        b.iter(|| {
-            prox::latent_overlap_value(black_box(&v), &starts, &members, &weights, &mut scratch)
-        })
+        b.iter(|| prox::latent_overlap_value(black_box(&v), &starts, &members, &weights, &mut scratch))
     });
     group.bench_function("critical", |b| {
         b.iter(|| prox::latent_overlap_critical(black_box(&v), &starts, &members, &weights))

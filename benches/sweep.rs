@@ -50,14 +50,9 @@ fn by_hand(x: &[f64], norms: &[f64], r: &mut [f64], w: &mut [f64]) {
 
 fn size(c: &mut Criterion, n: usize) {
     let design = data::dense(n, P, 0.5, 1);
-    let x = design
-        .columns_slice()
-        .expect("columns one after the other")
-        .to_vec();
+    let x = design.columns_slice().expect("columns one after the other").to_vec();
     let y = data::response(&design, 100, 1, 2);
-    let start: Vec<f64> = (0..P)
-        .map(|j| if j % 2 == 0 { 0.1 } else { -0.1 })
-        .collect();
+    let start: Vec<f64> = (0..P).map(|j| if j % 2 == 0 { 0.1 } else { -0.1 }).collect();
     let mut residual = vec![0.0; n];
     Dense::apply(&design, &start, &mut residual);
     residual.iter_mut().zip(&y).for_each(|(r, y)| *r -= y);
@@ -85,18 +80,8 @@ fn size(c: &mut Criterion, n: usize) {
     let smooth = LinearPredictor::new(&design, Squared::new(y, n));
     let problem = Problem::new(&smooth, &penalty, LAMBDA);
     let solve = |max_iterations: usize| {
-        let stopping = Stopping {
-            tolerance: 1e-300,
-            max_iterations,
-            ..Stopping::default()
-        };
-        let solver = BlockDescent {
-            stopping,
-            form: Form::Residual,
-            screening: false,
-            anderson: 0,
-            newton: false,
-        };
+        let stopping = Stopping { tolerance: 1e-300, max_iterations, ..Stopping::default() };
+        let solver = BlockDescent { stopping, form: Form::Residual, screening: false, anderson: 0, newton: false };
         let begin = data::clock();
         let solution = solver.solve(black_box(&problem), Start::At(&start), &mut ());
         let time = data::clock() - begin;

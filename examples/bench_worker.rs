@@ -88,9 +88,7 @@ fn prepare(path: &str) -> Outcome<(Option<Fit>, PathBuf)> {
     let family = text("family");
     let lambdas: Vec<f64> = match text("kind") {
         "single" => config["lam"].as_f64().into_iter().collect(),
-        "path" => (config["lams"].as_array().into_iter().flatten())
-            .filter_map(Value::as_f64)
-            .collect(),
+        "path" => (config["lams"].as_array().into_iter().flatten()).filter_map(Value::as_f64).collect(),
         _ => Vec::new(),
     };
     if lambdas.is_empty() {
@@ -117,17 +115,7 @@ fn regression(
     lambdas: Vec<f64>,
     number: impl Fn(&str) -> Result<f64, String>,
 ) -> Outcome<Option<Fit>> {
-    if ![
-        "lasso",
-        "enet",
-        "wlasso",
-        "group",
-        "sgl",
-        "overlap",
-        "multitask",
-    ]
-    .contains(&family)
-    {
+    if !["lasso", "enet", "wlasso", "group", "sgl", "overlap", "multitask"].contains(&family) {
         return Ok(None);
     }
     let x = design(dir)?;
@@ -144,13 +132,7 @@ fn regression(
         let sizes: Vec<usize> = ends.windows(2).map(|w| (w[1] - w[0]) as usize).collect();
         Ok(Partition::from_sizes(&sizes)?)
     };
-    let data = Data {
-        x,
-        y,
-        n,
-        p,
-        lambdas,
-    };
+    let data = Data { x, y, n, p, lambdas };
     let singletons = Partition::singletons(p);
     Ok(Some(match family {
         "lasso" => data.fit(L1::new(p)),
@@ -175,30 +157,14 @@ fn design(dir: &Path) -> Outcome<Matrix> {
         let &[n, p] = &x.shape[..] else {
             return Err("X is not a matrix".into());
         };
-        return Ok(Matrix::Dense(
-            Dense::from_columns(x.into_columns(), n, p)?,
-            n,
-            p,
-        ));
+        return Ok(Matrix::Dense(Dense::from_columns(x.into_columns(), n, p)?, n, p));
     }
     let meta: Value = serde_json::from_slice(&std::fs::read(dir.join("meta.json"))?)?;
     let n = meta["n"].as_u64().ok_or("no `n` in meta.json")? as usize;
-    let starts: Vec<usize> = read("X_indptr.npy")?
-        .values
-        .iter()
-        .map(|&v| v as usize)
-        .collect();
-    let rows = read("X_indices.npy")?
-        .values
-        .iter()
-        .map(|&v| v as u32)
-        .collect();
+    let starts: Vec<usize> = read("X_indptr.npy")?.values.iter().map(|&v| v as usize).collect();
+    let rows = read("X_indices.npy")?.values.iter().map(|&v| v as u32).collect();
     let p = starts.len() - 1;
-    Ok(Matrix::Sparse(
-        Csc::from_parts(n, p, starts, rows, read("X_data.npy")?.values)?,
-        n,
-        p,
-    ))
+    Ok(Matrix::Sparse(Csc::from_parts(n, p, starts, rows, read("X_data.npy")?.values)?, n, p))
 }
 
 /// A problem of the squared loss without its penalty; `y` is task-major.
@@ -222,13 +188,8 @@ impl Data {
 
     fn solve<D: Design>(&self, x: &D, penalty: &impl BlockPenalty, tol: f64) -> Answer {
         let smooth = LinearPredictor::new(x, Squared::new(self.y.clone(), self.n));
-        let solver = BlockDescent {
-            stopping: Stopping {
-                tolerance: tol,
-                ..Stopping::default()
-            },
-            ..BlockDescent::default()
-        };
+        let solver =
+            BlockDescent { stopping: Stopping { tolerance: tol, ..Stopping::default() }, ..BlockDescent::default() };
         let problem = Problem::new(&smooth, penalty, self.lambdas[0]);
         let mut path: Vec<Vec<(usize, f64)>> = Vec::with_capacity(self.lambdas.len());
         // What a slow answer did: one line per outer iteration on standard error.
@@ -250,23 +211,13 @@ impl Data {
             if tell {
                 eprintln!("{}: {}", solution.status, solution.certificate);
             }
-            let nonzero = solution
-                .coefficients
-                .into_iter()
-                .enumerate()
-                .filter(|(_, w)| *w != 0.0);
+            let nonzero = solution.coefficients.into_iter().enumerate().filter(|(_, w)| *w != 0.0);
             path.push(nonzero.collect());
             ControlFlow::Continue(())
         };
         solver.solve_path(&problem, &self.lambdas, Start::Zero, &mut watch, sink);
         let tasks = self.y.len() / self.n;
-        let mut answer = Answer {
-            nrows: self.p,
-            tasks,
-            starts: vec![0],
-            rows: Vec::new(),
-            values: Vec::new(),
-        };
+        let mut answer = Answer { nrows: self.p, tasks, starts: vec![0], rows: Vec::new(), values: Vec::new() };
         for task in 0..tasks {
             for coefficients in &path {
                 for &(i, w) in coefficients.iter().filter(|(i, _)| i % tasks == task) {
@@ -328,40 +279,19 @@ impl Npy {
             .map(|size| size.parse().ok())
             .collect::<Option<_>>()?;
         let values: Vec<f64> = match field("descr")?.get(..5)? {
-            "'<f8'" => data
-                .as_chunks()
-                .0
-                .iter()
-                .map(|b| f64::from_le_bytes(*b))
-                .collect(),
-            "'<i8'" => data
-                .as_chunks()
-                .0
-                .iter()
-                .map(|b| i64::from_le_bytes(*b) as f64)
-                .collect(),
-            "'<i4'" => data
-                .as_chunks()
-                .0
-                .iter()
-                .map(|b| i32::from_le_bytes(*b) as f64)
-                .collect(),
+            "'<f8'" => data.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
+            "'<i8'" => data.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f64).collect(),
+            "'<i4'" => data.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b) as f64).collect(),
             _ => return None,
         };
         let fortran = field("fortran_order")?.starts_with("True");
-        (values.len() == shape.iter().product::<usize>()).then_some(Self {
-            shape,
-            fortran,
-            values,
-        })
+        (values.len() == shape.iter().product::<usize>()).then_some(Self { shape, fortran, values })
     }
 
     /// The values of a matrix (or vector), column after column.
     fn into_columns(self) -> Vec<f64> {
         match self.shape[..] {
-            [n, p] if !self.fortran => (0..n * p)
-                .map(|k| self.values[(k % n) * p + k / n])
-                .collect(),
+            [n, p] if !self.fortran => (0..n * p).map(|k| self.values[(k % n) * p + k / n]).collect(),
             _ => self.values,
         }
     }

@@ -10,9 +10,7 @@ use std::ops::Range;
 use ndarray::Array1;
 use sparsereg::design::{Design, LinearOperator};
 use sparsereg::solver::{Solver, Start};
-use sparsereg::{
-    loss::Squared, penalty::L1, prelude::*, problem::Problem, smooth::LinearPredictor,
-};
+use sparsereg::{loss::Squared, penalty::L1, prelude::*, problem::Problem, smooth::LinearPredictor};
 use support::{Outcome, Random, check};
 
 /// Column j is 0 before row j and 1 from there on; n numbers stand for n² of them.
@@ -69,10 +67,7 @@ impl Design for RunningSum {
 }
 
 fn difference(a: &[f64], b: &[f64]) -> f64 {
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f64::max)
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
 fn main() -> Outcome {
@@ -103,10 +98,7 @@ fn main() -> Outcome {
     }
 
     // The same problem through the estimator: the level is a column, so no intercept is fitted on top.
-    let lasso = Lasso::new(lambda)
-        .weights(weights)
-        .intercept(false)
-        .tolerance(1e-10);
+    let lasso = Lasso::new(lambda).weights(weights).intercept(false).tolerance(1e-10);
     let model = lasso.fit(&RunningSum { n }, &y)?;
     println!("Lasso::fit: {}", model.status());
     println!("  {}", model.certificate());
@@ -117,22 +109,10 @@ fn main() -> Outcome {
     println!("(true jumps: 2 at 80, −3 at 140, 2 at 230; the penalty shrinks them)\n");
 
     let w = model.coefficients().to_vec();
-    let (a, b) = (
-        difference(&fista.coefficients, &w),
-        difference(&descent.coefficients, &w),
-    );
-    check(
-        a < 1e-4 && b < 1e-4,
-        format!("the three answers agree to {:.0e}", a.max(b)),
-    )?;
+    let (a, b) = (difference(&fista.coefficients, &w), difference(&descent.coefficients, &w));
+    check(a < 1e-4 && b < 1e-4, format!("the three answers agree to {:.0e}", a.max(b)))?;
     let gap = (fista.certificate.objective - descent.certificate.objective).abs();
-    check(
-        gap <= 1e-9 * descent.certificate.scale,
-        format!("objectives of the two solvers differ by {gap:.0e}"),
-    )?;
+    check(gap <= 1e-9 * descent.certificate.scale, format!("objectives of the two solvers differ by {gap:.0e}"))?;
     let near = |place: usize| model.support().iter().any(|j| j.abs_diff(place) <= 2);
-    check(
-        near(80) && near(140) && near(230),
-        "every true jump is found to within two observations",
-    )
+    check(near(80) && near(140) && near(230), "every true jump is found to within two observations")
 }

@@ -15,8 +15,7 @@ impl BlockPenalty for AsymmetricL1 {
     }
     fn prox_block(&self, _: usize, lambda: f64, step: f64, v: &mut [f64]) {
         let t = step * lambda;
-        v.iter_mut()
-            .for_each(|v| *v = (*v - t).max(0.0) + (*v + t * DOWN).min(0.0));
+        v.iter_mut().for_each(|v| *v = (*v - t).max(0.0) + (*v + t * DOWN).min(0.0));
     }
     fn critical_lambda_block(&self, _: usize, g: &[f64]) -> f64 {
         g.iter().fold(0.0, |c, g| c.max(-g).max(g / DOWN))

@@ -11,18 +11,9 @@ use sparsereg::prelude::*;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Read the table: names in the first line, numbers in the others.
-    let text = std::fs::read_to_string(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/examples/data/fmri_roi.csv"
-    ))?;
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/fmri_roi.csv"))?;
     let mut lines = text.lines();
-    let names: Vec<&str> = lines
-        .next()
-        .ok_or("an empty file")?
-        .split(',')
-        .skip(3)
-        .map(str::trim)
-        .collect();
+    let names: Vec<&str> = lines.next().ok_or("an empty file")?.split(',').skip(3).map(str::trim).collect();
     let mut values = Vec::new();
     for line in lines {
         for field in line.split(',').skip(3) {
@@ -33,31 +24,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let samples = Array2::from_shape_vec((values.len() / p, p), values)?;
 
     // Left–right pairs: LPut and RPut; one name differs (LHip–RHip … are alike, APHG has no L).
-    let homologous = |e: &Edge| {
-        names[e.i]
-            .strip_prefix('L')
-            .is_some_and(|l| names[e.j].strip_prefix('R') == Some(l))
-    };
+    let homologous = |e: &Edge| names[e.i].strip_prefix('L').is_some_and(|l| names[e.j].strip_prefix('R') == Some(l));
 
     let mut ok = true;
-    for (lambda, edges, pairs) in [
-        (0.6, 16, 5),
-        (0.5, 24, 6),
-        (0.4, 40, 8),
-        (0.3, 62, 11),
-        (0.2, 96, 12),
-    ] {
+    for (lambda, edges, pairs) in [(0.6, 16, 5), (0.5, 24, 6), (0.4, 40, 8), (0.3, 62, 11), (0.2, 96, 12)] {
         let model = GraphicalLasso::new(lambda)
             .correlation_scale(true) // as if the regions were z-scored
             .variable_names(names.iter().copied())
             .fit(&samples)?;
         let found = model.edges();
         let found_pairs = found.iter().filter(|e| homologous(e)).count();
-        println!(
-            "λ {lambda}: {} edges, {found_pairs} left–right pairs; {}",
-            found.len(),
-            model.certificate()
-        );
+        println!("λ {lambda}: {} edges, {found_pairs} left–right pairs; {}", found.len(), model.certificate());
         if lambda == 0.5 {
             println!("\n{model}");
         }
@@ -66,9 +43,5 @@ fn main() -> Result<(), Box<dyn Error>> {
             ok = false;
         }
     }
-    if ok {
-        Ok(())
-    } else {
-        Err("the figures differ from the reference".into())
-    }
+    if ok { Ok(()) } else { Err("the figures differ from the reference".into()) }
 }

@@ -19,11 +19,7 @@ fn f1(found: &[usize], truth: &[usize]) -> f64 {
 }
 
 /// The model of the path with the smallest error on the validation data.
-fn choose<'a>(
-    path: &'a Path<LinearModel>,
-    x: &Array2<f64>,
-    y: &Array1<f64>,
-) -> Outcome<&'a LinearModel> {
+fn choose<'a>(path: &'a Path<LinearModel>, x: &Array2<f64>, y: &Array1<f64>) -> Outcome<&'a LinearModel> {
     let mut best = (f64::INFINITY, &path.models()[0]);
     for model in path.models() {
         let error = (&model.predict(x)? - y).mapv(|e| e * e).sum();
@@ -47,12 +43,9 @@ fn main() -> Outcome {
                 break pair;
             }
         };
-        let truth: Vec<usize> = concatenate![
-            Axis(0),
-            Array1::from(pathways[active[0]].clone()),
-            Array1::from(pathways[active[1]].clone())
-        ]
-        .to_vec();
+        let truth: Vec<usize> =
+            concatenate![Axis(0), Array1::from(pathways[active[0]].clone()), Array1::from(pathways[active[1]].clone())]
+                .to_vec();
         let mut w = Array1::zeros(P);
         truth.iter().for_each(|&j| w[j] = random.normal());
         // 60 observations to fit, 60 to choose λ; signal variance nine times that of the noise.
@@ -64,16 +57,12 @@ fn main() -> Outcome {
         };
         let ((x, y), (x_valid, y_valid)) = (draw(), draw());
 
-        let latent =
-            LatentGroupLasso::new(0.0, groups.clone()).path(&x, &y, Grid::auto(60).ratio(0.01))?;
+        let latent = LatentGroupLasso::new(0.0, groups.clone()).path(&x, &y, Grid::auto(60).ratio(0.01))?;
         let lasso = Lasso::default().path(&x, &y, Grid::auto(60).ratio(0.01))?;
         for model in latent.models() {
             // Union of groups: every selected feature lies in a group that is selected as a whole.
             let support = model.support();
-            let whole: Vec<&Vec<usize>> = pathways
-                .iter()
-                .filter(|g| g.iter().all(|j| support.contains(j)))
-                .collect();
+            let whole: Vec<&Vec<usize>> = pathways.iter().filter(|g| g.iter().all(|j| support.contains(j))).collect();
             unions += usize::from(support.iter().all(|j| whole.iter().any(|g| g.contains(j))));
             fits += 1;
             worst = worst.max(model.certificate().relative_gap());
@@ -85,11 +74,7 @@ fn main() -> Outcome {
             score[k].push(f1(&model.support(), &truth));
             if k == 1 {
                 // The copies of the coefficients, ten for each pathway: rank the pathways by their norms.
-                let norms: Vec<f64> = model
-                    .latent()
-                    .chunks(10)
-                    .map(|v| v.iter().map(|v| v * v).sum())
-                    .collect();
+                let norms: Vec<f64> = model.latent().chunks(10).map(|v| v.iter().map(|v| v * v).sum()).collect();
                 let mut order: Vec<usize> = (0..19).collect();
                 order.sort_by(|&a, &b| norms[b].total_cmp(&norms[a]));
                 top_two.push(f1(&order[..2], &active));
@@ -99,38 +84,14 @@ fn main() -> Outcome {
             }
         }
     }
-    println!(
-        "means over {SEEDS} data sets, λ by validation   {:>7} {:>7}",
-        "lasso", "latent"
-    );
-    println!(
-        "{:<40} {:>7.3} {:>7.3}",
-        "relative error ‖ŵ − w‖/‖w‖",
-        mean(&error[0]),
-        mean(&error[1])
-    );
-    println!(
-        "{:<40} {:>7.3} {:>7.3}",
-        "F1 of the selected features",
-        mean(&score[0]),
-        mean(&score[1])
-    );
-    println!(
-        "{:<40} {:>7} {:>7.3}",
-        "F1 of the two strongest pathways",
-        "",
-        mean(&top_two)
-    );
+    println!("means over {SEEDS} data sets, λ by validation   {:>7} {:>7}", "lasso", "latent");
+    println!("{:<40} {:>7.3} {:>7.3}", "relative error ‖ŵ − w‖/‖w‖", mean(&error[0]), mean(&error[1]));
+    println!("{:<40} {:>7.3} {:>7.3}", "F1 of the selected features", mean(&score[0]), mean(&score[1]));
+    println!("{:<40} {:>7} {:>7.3}", "F1 of the two strongest pathways", "", mean(&top_two));
     println!(
         "At the λ that predicts best both methods select too much; the strongest pathways are the safer reading.\n"
     );
-    check(
-        unions == fits,
-        format!("the support is a union of pathways in {unions} of {fits} fits"),
-    )?;
-    check(
-        mean(&error[1]) < mean(&error[0]),
-        "the latent group lasso has the smaller error",
-    )?;
+    check(unions == fits, format!("the support is a union of pathways in {unions} of {fits} fits"))?;
+    check(mean(&error[1]) < mean(&error[0]), "the latent group lasso has the smaller error")?;
     check(worst <= 1e-6, format!("largest relative gap: {worst:.1e}"))
 }

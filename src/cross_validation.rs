@@ -239,8 +239,7 @@ impl Curve {
             .collect();
         let best = (0..mean.len()).fold(0, |best, k| if mean[k] < mean[best] { k } else { best });
         let limit = mean[best] + standard_error[best];
-        let one_standard_error =
-            (0..=best).find(|&k| mean[k] <= limit && sizes[k] <= sizes[best]).unwrap_or(best);
+        let one_standard_error = (0..=best).find(|&k| mean[k] <= limit && sizes[k] <= sizes[best]).unwrap_or(best);
         Self { scores, mean, standard_error, best, one_standard_error }
     }
 }
@@ -360,9 +359,8 @@ pub trait CrossValidate: Estimator {
         let weights = self.options().sample_weights.clone().unwrap_or_else(|| vec![1.0; n]);
 
         let work = splits.len() * n * design.ncols() * size_of::<f64>();
-        let fits = parallel::map_indexed(splits.len(), work, |fold| {
-            predictions(self, &design, &y, &splits[fold], &lambdas)
-        });
+        let fits =
+            parallel::map_indexed(splits.len(), work, |fold| predictions(self, &design, &y, &splits[fold], &lambdas));
         let mut scores = Array2::zeros((lambdas.len(), splits.len()));
         let mut fold_weights = vec![0.0; splits.len()];
         let mut out_of_fold = Array3::zeros((lambdas.len(), n, q));

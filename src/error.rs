@@ -149,11 +149,7 @@ pub struct Unconverged {
 
 impl fmt::Display for Unconverged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "not converged ({}) after {} iterations: {}",
-            self.status, self.iterations, self.certificate
-        )
+        write!(f, "not converged ({}) after {} iterations: {}", self.status, self.iterations, self.certificate)
     }
 }
 

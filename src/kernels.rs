@@ -116,14 +116,7 @@ pub(crate) fn dot_lines<'x, T: Store>(
     r: &[f64],
     out: &mut [f64],
 ) {
-    Arch::new().dispatch(DotLines {
-        count,
-        n,
-        line,
-        r,
-        out,
-        storage: PhantomData,
-    });
+    Arch::new().dispatch(DotLines { count, n, line, r, out, storage: PhantomData });
 }
 
 struct DotLines<'x, 'a, T, F> {
@@ -139,14 +132,7 @@ impl<'x, T: Store, F: Fn(usize) -> &'x [T]> WithSimd for DotLines<'x, '_, T, F> 
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let Self {
-            count,
-            n,
-            line,
-            r,
-            out,
-            ..
-        } = self;
+        let Self { count, n, line, r, out, .. } = self;
         let q = out.len().checked_div(count).unwrap_or(0);
         let quads = count / 4 * 4;
         if q == 1 {
@@ -168,14 +154,7 @@ impl<'x, T: Store, F: Fn(usize) -> &'x [T]> WithSimd for DotLines<'x, '_, T, F> 
         }
         let [buffer, ..] = &mut buffer;
         for k in quads..count {
-            tiled_dots(
-                s,
-                n,
-                [line(k)],
-                r,
-                &mut out[k * q..(k + 1) * q],
-                std::array::from_mut(buffer),
-            );
+            tiled_dots(s, n, [line(k)], r, &mut out[k * q..(k + 1) * q], std::array::from_mut(buffer));
         }
     }
 }
@@ -240,8 +219,7 @@ fn tiled_dots<S: Simd, T: Store, const C: usize>(
         let wide = widen_all(x, from, to, buffer);
         let response = |t: usize| &r[t * n + from..t * n + to];
         for t in (0..q - q % 2).step_by(2) {
-            let sums =
-                accumulate::<S, C, 2, 1>(s, wide, [response(t), response(t + 1)], [[[zero; 2]; C]]);
+            let sums = accumulate::<S, C, 2, 1>(s, wide, [response(t), response(t + 1)], [[[zero; 2]; C]]);
             for (k, dots) in finish(s, sums).into_iter().enumerate() {
                 out[k * q + t] += dots[0];
                 out[k * q + t + 1] += dots[1];
@@ -373,13 +351,7 @@ pub(crate) fn axpy_lines<'x, T: Store>(
     coefficient: impl Fn(usize) -> f64,
     y: &mut [f64],
 ) {
-    Arch::new().dispatch(AxpyLines {
-        count,
-        line,
-        coefficient,
-        y,
-        storage: PhantomData,
-    });
+    Arch::new().dispatch(AxpyLines { count, line, coefficient, y, storage: PhantomData });
 }
 
 struct AxpyLines<'x, 'a, T, F, G> {
@@ -390,19 +362,11 @@ struct AxpyLines<'x, 'a, T, F, G> {
     storage: PhantomData<&'x T>,
 }
 
-impl<'x, T: Store, F: Fn(usize) -> &'x [T], G: Fn(usize) -> f64> WithSimd
-    for AxpyLines<'x, '_, T, F, G>
-{
+impl<'x, T: Store, F: Fn(usize) -> &'x [T], G: Fn(usize) -> f64> WithSimd for AxpyLines<'x, '_, T, F, G> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let Self {
-            count,
-            line,
-            coefficient,
-            y,
-            ..
-        } = self;
+        let Self { count, line, coefficient, y, .. } = self;
         let mut lines: [&[T]; 4] = [&[]; 4];
         let mut alphas = [0.0; 4];
         let mut held = 0;
@@ -426,12 +390,7 @@ impl<'x, T: Store, F: Fn(usize) -> &'x [T], G: Fn(usize) -> f64> WithSimd
 }
 
 #[inline(always)]
-fn long_axpy<S: Simd, T: Store, const C: usize, const U: usize>(
-    s: S,
-    alpha: [f64; C],
-    x: [&[T]; C],
-    y: &mut [f64],
-) {
+fn long_axpy<S: Simd, T: Store, const C: usize, const U: usize>(s: S, alpha: [f64; C], x: [&[T]; C], y: &mut [f64]) {
     let lines = x.map(|x| &x[..y.len()]);
     let mut as_stored: [&[f64]; C] = [&[]; C];
     for (stored, x) in as_stored.iter_mut().zip(lines) {
@@ -452,12 +411,7 @@ fn long_axpy<S: Simd, T: Store, const C: usize, const U: usize>(
 }
 
 #[inline(always)]
-fn axpy_tile<S: Simd, const C: usize, const U: usize>(
-    s: S,
-    alpha: [S::f64s; C],
-    x: [&[f64]; C],
-    y: &mut [f64],
-) {
+fn axpy_tile<S: Simd, const C: usize, const U: usize>(s: S, alpha: [S::f64s; C], x: [&[f64]; C], y: &mut [f64]) {
     let n = y.len();
     let x = x.map(|x| S::as_simd_f64s(&x[..n]));
     let (yv, y_tail) = S::as_mut_simd_f64s(y);
@@ -546,9 +500,7 @@ impl<T: Store> WithSimd for Moments<'_, T> {
             }
             from = to;
         }
-        let fold = |v: [S::f64s; 4]| {
-            s.reduce_sum_f64s(s.add_f64s(s.add_f64s(v[0], v[1]), s.add_f64s(v[2], v[3])))
-        };
+        let fold = |v: [S::f64s; 4]| s.reduce_sum_f64s(s.add_f64s(s.add_f64s(v[0], v[1]), s.add_f64s(v[2], v[3])));
         (fold(sums) + sum, fold(squares) + square)
     }
 }
@@ -556,10 +508,7 @@ impl<T: Store> WithSimd for Moments<'_, T> {
 /// Whether no value is NaN or infinite, at the speed of memory; who needs to know where searches afterwards.
 pub(crate) fn all_finite<T: Store>(x: &[T]) -> bool {
     // without an early exit inside a piece the loop vectorises
-    Arch::new().dispatch(|| {
-        x.chunks(4096)
-            .all(|piece| piece.iter().fold(true, |good, v| good & v.finite()))
-    })
+    Arch::new().dispatch(|| x.chunks(4096).all(|piece| piece.iter().fold(true, |good, v| good & v.finite())))
 }
 
 // ------------------------------------------------------------------------------------------------------------- sparse
@@ -574,11 +523,7 @@ pub(crate) fn sparse_dot<T: Store>(indices: &[u32], values: &[f64], r: &[T]) -> 
             sums[u] += v[u] * r[i[u] as usize].to_f64();
         }
     }
-    let rest: f64 = index_rest
-        .iter()
-        .zip(value_rest)
-        .map(|(&i, &v)| v * r[i as usize].to_f64())
-        .sum();
+    let rest: f64 = index_rest.iter().zip(value_rest).map(|(&i, &v)| v * r[i as usize].to_f64()).sum();
     (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
 }
 
@@ -624,9 +569,7 @@ mod tests {
                     for k in 0..count {
                         for t in 0..q {
                             let plain: f64 = (0..n).map(|i| x[k * n + i] * r[t * n + i]).sum();
-                            let plain32: f64 = (0..n)
-                                .map(|i| f64::from(narrow[k * n + i]) * r[t * n + i])
-                                .sum();
+                            let plain32: f64 = (0..n).map(|i| f64::from(narrow[k * n + i]) * r[t * n + i]).sum();
                             close(out[k * q + t], plain, n);
                             close(out32[k * q + t], plain32, n);
                         }
@@ -635,11 +578,7 @@ mod tests {
             }
             let x = numbers(n, 3);
             close(sum(&x), x.iter().sum(), n);
-            close(
-                sq_deviation(&x, 0.25),
-                x.iter().map(|v| (v - 0.25) * (v - 0.25)).sum(),
-                n,
-            );
+            close(sq_deviation(&x, 0.25), x.iter().map(|v| (v - 0.25) * (v - 0.25)).sum(), n);
         }
     }
 
@@ -657,9 +596,7 @@ mod tests {
                 axpy_lines(count, |k| &narrow[k * n..(k + 1) * n], |k| a[k], &mut y32);
                 for i in 0..n {
                     let plain: f64 = (0..count).map(|k| a[k] * x[k * n + i]).sum();
-                    let plain32: f64 = (0..count)
-                        .map(|k| a[k] * f64::from(narrow[k * n + i]))
-                        .sum();
+                    let plain32: f64 = (0..count).map(|k| a[k] * f64::from(narrow[k * n + i])).sum();
                     close(y[i], start[i] + plain, count);
                     close(y32[i], start[i] + plain32, count);
                 }

@@ -26,9 +26,7 @@ pub(crate) fn for_each_chunk<T: Send>(
     #[cfg(feature = "rayon")]
     if out.len() > chunk && worthwhile(bytes) {
         use rayon::prelude::*;
-        out.par_chunks_mut(chunk)
-            .enumerate()
-            .for_each(|(k, piece)| f(k, piece));
+        out.par_chunks_mut(chunk).enumerate().for_each(|(k, piece)| f(k, piece));
         return;
     }
     let _ = bytes;
@@ -38,11 +36,7 @@ pub(crate) fn for_each_chunk<T: Send>(
 }
 
 /// `[f(0), …, f(len − 1)]`: for cross-validation folds and the components of a graphical lasso.
-pub(crate) fn map_indexed<T: Send>(
-    len: usize,
-    bytes: usize,
-    f: impl Fn(usize) -> T + Sync + Send,
-) -> Vec<T> {
+pub(crate) fn map_indexed<T: Send>(len: usize, bytes: usize, f: impl Fn(usize) -> T + Sync + Send) -> Vec<T> {
     #[cfg(feature = "rayon")]
     if len > 1 && worthwhile(bytes) {
         use rayon::prelude::*;
@@ -74,10 +68,6 @@ mod tests {
     fn the_first_use_does_not_stall() {
         let start = std::time::Instant::now();
         map_indexed(4, PARALLEL_BYTES, |i| i);
-        assert!(
-            start.elapsed() < std::time::Duration::from_millis(200),
-            "{:?}",
-            start.elapsed()
-        );
+        assert!(start.elapsed() < std::time::Duration::from_millis(200), "{:?}", start.elapsed());
     }
 }

@@ -271,15 +271,9 @@ mod tests {
 
     #[test]
     fn bad_groups_are_named() {
-        assert!(matches!(
-            Groups::new(&[vec![0, 1], vec![1]]),
-            Err(Error::Overlap { feature: 1, first: 0, second: 1 })
-        ));
+        assert!(matches!(Groups::new(&[vec![0, 1], vec![1]]), Err(Error::Overlap { feature: 1, first: 0, second: 1 })));
         assert!(matches!(Groups::overlapping(&[vec![0, 2]], 3), Err(Error::NotCovered { feature: 1 })));
-        assert!(matches!(
-            Groups::new(&[vec![0, 3]]),
-            Err(Error::Index { index: 3, len: 2, .. })
-        ));
+        assert!(matches!(Groups::new(&[vec![0, 3]]), Err(Error::Index { index: 3, len: 2, .. })));
         assert!(matches!(Groups::new::<Vec<usize>>(&[]), Err(Error::Empty { .. })));
         assert!(matches!(Groups::new(&[vec![0], vec![]]), Err(Error::Empty { .. })));
         assert!(matches!(

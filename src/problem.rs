@@ -176,9 +176,7 @@ impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
         let kkt = self.penalty.kkt_violation(self.lambda, w, g);
         let value = self.smooth.value(at);
         let penalty = self.penalty.value(self.lambda, w);
-        let gap_at = |s: f64| {
-            self.smooth.fenchel_young(at, dual, s) + self.penalty.fenchel_young(self.lambda, w, g, s)
-        };
+        let gap_at = |s: f64| self.smooth.fenchel_young(at, dual, s) + self.penalty.fenchel_young(self.lambda, w, g, s);
         let best = match self.projected_gap(w, at, free, g) {
             Some(gap) => (gap, 1.0),
             None => {
@@ -222,8 +220,7 @@ impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
         self.zero_free(free, &mut inside);
         let scale = self.penalty.dual_scale(self.lambda, &inside);
         for share in [0.5, 1.0] {
-            let mixed: Vec<f64> =
-                projected.iter().zip(&inside).map(|(g, i)| g + share * (scale * i - g)).collect();
+            let mixed: Vec<f64> = projected.iter().zip(&inside).map(|(g, i)| g + share * (scale * i - g)).collect();
             let gap = gap_at(&mixed)?;
             if gap.is_finite() {
                 return Some(gap);

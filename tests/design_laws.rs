@@ -5,8 +5,7 @@ use std::ops::Range;
 use ndarray::{Array2, ShapeBuilder, s};
 use sparsereg::Error;
 use sparsereg::design::{
-    AnyDesign, AsDesign, Columns, Csc, Dense, Design, LinearOperator, RowScaled, Standardized,
-    apply_by_columns,
+    AnyDesign, AsDesign, Columns, Csc, Dense, Design, LinearOperator, RowScaled, Standardized, apply_by_columns,
 };
 
 /// A small generator, so that the figures are the same everywhere.
@@ -78,10 +77,7 @@ fn close(name: &str, what: &str, found: &[f64], truth: &[f64]) {
     assert_eq!(found.len(), truth.len(), "{name}: {what}");
     let scale = truth.iter().fold(1.0, |m: f64, v| m.max(v.abs()));
     for (k, (a, b)) in found.iter().zip(truth).enumerate() {
-        assert!(
-            (a - b).abs() <= 1e-11 * scale,
-            "{name}: {what}[{k}]: {a} instead of {b}"
-        );
+        assert!((a - b).abs() <= 1e-11 * scale, "{name}: {what}[{k}]: {a} instead of {b}");
     }
 }
 
@@ -100,17 +96,12 @@ fn obeys(name: &str, x: &dyn Design, plain: &Array2<f64>) {
 
         // once dense, once with few non-zero columns
         for keep in [1, 11] {
-            let w: Vec<f64> = (0..p * q)
-                .map(|k| numbers.next() * f64::from(u8::from((k / q).is_multiple_of(keep))))
-                .collect();
+            let w: Vec<f64> =
+                (0..p * q).map(|k| numbers.next() * f64::from(u8::from((k / q).is_multiple_of(keep)))).collect();
             let prediction = |cols: Range<usize>, w: &[f64], i: usize, t: usize| {
-                cols.clone()
-                    .map(|j| plain[[i, j]] * w[(j - cols.start) * q + t])
-                    .sum::<f64>()
+                cols.clone().map(|j| plain[[i, j]] * w[(j - cols.start) * q + t]).sum::<f64>()
             };
-            let truth: Vec<f64> = (0..n * q)
-                .map(|k| prediction(0..p, &w, k % n, k / n))
-                .collect();
+            let truth: Vec<f64> = (0..n * q).map(|k| prediction(0..p, &w, k % n, k / n)).collect();
             let mut eta = vec![f64::NAN; n * q];
             x.apply(&w, &mut eta);
             close(name, "apply", &eta, &truth);
@@ -125,29 +116,18 @@ fn obeys(name: &str, x: &dyn Design, plain: &Array2<f64>) {
                 let delta = &w[cols.start * q..cols.end * q];
                 let mut eta = r.clone();
                 x.axpy(cols.clone(), delta, &mut eta);
-                let truth: Vec<f64> = (0..n * q)
-                    .map(|k| r[k] + prediction(cols.clone(), delta, k % n, k / n))
-                    .collect();
+                let truth: Vec<f64> =
+                    (0..n * q).map(|k| r[k] + prediction(cols.clone(), delta, k % n, k / n)).collect();
                 close(name, "axpy", &eta, &truth);
             }
         }
     }
     for j in 0..p {
         let column = plain.column(j);
-        close(
-            name,
-            "sq_norm",
-            &[x.sq_norm(j)],
-            &[column.iter().map(|v| v * v).sum()],
-        );
+        close(name, "sq_norm", &[x.sq_norm(j)], &[column.iter().map(|v| v * v).sum()]);
         close(name, "column_sum", &[x.column_sum(j)], &[column.sum()]);
         let deviation = column.iter().map(|v| (v - 0.3) * (v - 0.3)).sum();
-        close(
-            name,
-            "centred_sq_norm",
-            &[x.centred_sq_norm(j, 0.3)],
-            &[deviation],
-        );
+        close(name, "centred_sq_norm", &[x.centred_sq_norm(j, 0.3)], &[deviation]);
         let mut out = vec![f64::NAN; n];
         x.column(j, &mut out);
         close(name, "column", &out, &column.to_vec());
@@ -164,10 +144,7 @@ fn obeys(name: &str, x: &dyn Design, plain: &Array2<f64>) {
             .collect();
         close(name, "cross_gram", &out, &truth);
     }
-    assert!(
-        x.column_cost() <= n as f64 && x.column_cost() >= 0.0,
-        "{name}"
-    );
+    assert!(x.column_cost() <= n as f64 && x.column_cost() >= 0.0, "{name}");
     let rows: Vec<usize> = (0..n).rev().chain([0]).collect();
     if let Some(part) = x.select_rows(&rows) {
         let mut out = vec![0.0; rows.len()];
@@ -190,23 +167,11 @@ fn views_obey<D: Design>(name: &str, x: &D, plain: &Array2<f64>) {
     let standard = Array2::from_shape_fn((n, p), |(i, j)| (plain[[i, j]] - center[j]) / scale[j]);
     let view = Standardized::new(x, Some(center.clone()), Some(scale.clone())).unwrap();
     obeys(&format!("standardised {name}"), &view, &standard);
-    obeys(
-        &format!("materialised {name}"),
-        &view.materialize().unwrap(),
-        &standard,
-    );
+    obeys(&format!("materialised {name}"), &view.materialize().unwrap(), &standard);
     let only = Array2::from_shape_fn((n, p), |(i, j)| plain[[i, j]] / scale[j]);
-    obeys(
-        &format!("scaled {name}"),
-        &Standardized::new(x, None, Some(scale)).unwrap(),
-        &only,
-    );
+    obeys(&format!("scaled {name}"), &Standardized::new(x, None, Some(scale)).unwrap(), &only);
     let only = Array2::from_shape_fn((n, p), |(i, j)| plain[[i, j]] - center[j]);
-    obeys(
-        &format!("centred {name}"),
-        &Standardized::new(x, Some(center), None).unwrap(),
-        &only,
-    );
+    obeys(&format!("centred {name}"), &Standardized::new(x, Some(center), None).unwrap(), &only);
 
     let maps: [(&str, Vec<usize>); 4] = [
         ("permuted", (0..p).map(|j| (j * 7 + 3) % p).collect()),
@@ -216,17 +181,9 @@ fn views_obey<D: Design>(name: &str, x: &D, plain: &Array2<f64>) {
     ];
     for (how, map) in maps {
         let chosen = plain.select(ndarray::Axis(1), &map);
-        obeys(
-            &format!("{how} {name}"),
-            &Columns::new(x, map.clone()).unwrap(),
-            &chosen,
-        );
+        obeys(&format!("{how} {name}"), &Columns::new(x, map.clone()).unwrap(), &chosen);
         let chosen = standard.select(ndarray::Axis(1), &map);
-        obeys(
-            &format!("{how} standardised {name}"),
-            &Columns::new(&view, map).unwrap(),
-            &chosen,
-        );
+        obeys(&format!("{how} standardised {name}"), &Columns::new(&view, map).unwrap(), &chosen);
     }
 
     let d = numbers.vec(n);
@@ -234,11 +191,7 @@ fn views_obey<D: Design>(name: &str, x: &D, plain: &Array2<f64>) {
     let rows = RowScaled::new(x, d.clone()).unwrap();
     obeys(&format!("row-scaled {name}"), &rows, &weighted);
     let twice = Array2::from_shape_fn((n, p), |(i, j)| d[i] * standard[[i, j]]);
-    obeys(
-        &format!("row-scaled standardised {name}"),
-        &RowScaled::new(&view, d).unwrap(),
-        &twice,
-    );
+    obeys(&format!("row-scaled standardised {name}"), &RowScaled::new(&view, d).unwrap(), &twice);
 }
 
 fn every_storage(n: usize, p: usize) {
@@ -251,35 +204,19 @@ fn every_storage(n: usize, p: usize) {
     let mut wide = Array2::from_elem((n + 3, 2 * p).f(), f64::NAN);
     wide.slice_mut(s![1..n + 1, ..;2]).assign(&plain);
     let part = wide.slice(s![1..n + 1, ..;2]);
-    views_obey(
-        "columns of a larger array",
-        &Dense::new(part).unwrap(),
-        &plain,
-    );
+    views_obey("columns of a larger array", &Dense::new(part).unwrap(), &plain);
     let mut tall = Array2::from_elem((2 * n, p + 2), f64::NAN);
     tall.slice_mut(s![..;2, 1..p + 1]).assign(&plain);
-    views_obey(
-        "rows of a larger array",
-        &Dense::new(tall.slice(s![..;2, 1..p + 1])).unwrap(),
-        &plain,
-    );
+    views_obey("rows of a larger array", &Dense::new(tall.slice(s![..;2, 1..p + 1])).unwrap(), &plain);
     let mut loose = Array2::from_elem((2 * n, 2 * p), f64::NAN);
     loose.slice_mut(s![..;2, ..;-2]).assign(&plain);
-    views_obey(
-        "any strides",
-        &Dense::new(loose.slice(s![..;2, ..;-2])).unwrap(),
-        &plain,
-    );
+    views_obey("any strides", &Dense::new(loose.slice(s![..;2, ..;-2])).unwrap(), &plain);
 
     let narrow = plain.mapv(|v| v as f32);
     views_obey("f32 row-major", &Dense::new(narrow.view()).unwrap(), &plain);
     let mut narrow_columns = Array2::zeros((n, p).f());
     narrow_columns.assign(&narrow);
-    views_obey(
-        "f32 column-major",
-        &Dense::new(narrow_columns.view()).unwrap(),
-        &plain,
-    );
+    views_obey("f32 column-major", &Dense::new(narrow_columns.view()).unwrap(), &plain);
 
     let sparse = Csc::from_dense(&Dense::new(plain.view()).unwrap()).unwrap();
     views_obey("sparse", &sparse, &plain);
@@ -315,18 +252,10 @@ fn longer_than_every_tile() {
     let narrow = plain.mapv(|v| v as f32);
     obeys("column-major", &Dense::new(columns.view()).unwrap(), &plain);
     obeys("row-major", &Dense::new(plain.view()).unwrap(), &plain);
-    obeys(
-        "f32",
-        &Dense::new(narrow.t()).unwrap(),
-        &plain.t().to_owned(),
-    );
+    obeys("f32", &Dense::new(narrow.t()).unwrap(), &plain.t().to_owned());
     let wide = plain.t().to_owned();
     obeys("wide row-major", &Dense::new(wide.view()).unwrap(), &wide);
-    obeys(
-        "sparse",
-        &Csc::from_dense(&Dense::new(plain.view()).unwrap()).unwrap(),
-        &plain,
-    );
+    obeys("sparse", &Csc::from_dense(&Dense::new(plain.view()).unwrap()).unwrap(), &plain);
 }
 
 /// Bits of all the verbs that use threads.
@@ -367,10 +296,7 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
         &RowScaled::new(&column_major, vec![0.5; n]).unwrap(),
     ];
     let with = |threads: usize| -> Vec<Vec<u64>> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| all.iter().map(|x| bits(*x)).collect())
     };
     let one = with(1);
@@ -387,9 +313,7 @@ fn layouts_are_borrowed_where_they_can_be() {
     assert!(Dense::new(x.view()).unwrap().prefers_gather());
     // one column or one row is both; columns are what descent wants
     assert!(!Dense::new(x.slice(s![..1, ..])).unwrap().prefers_gather());
-    assert!(
-        matches!(x.as_design().unwrap().select_rows(&[1, 2]).unwrap(), AnyDesign::Dense(d) if !d.prefers_gather())
-    );
+    assert!(matches!(x.as_design().unwrap().select_rows(&[1, 2]).unwrap(), AnyDesign::Dense(d) if !d.prefers_gather()));
 }
 
 #[test]
@@ -398,57 +322,24 @@ fn dense_says_what_is_wrong_and_where() {
         let mut x = Array2::<f32>::zeros((300, 400).set_f(order));
         x[[299, 7]] = f32::NAN;
         match Dense::new(x.view()) {
-            Err(Error::NotFinite {
-                argument: "x",
-                index,
-                value,
-            }) => {
+            Err(Error::NotFinite { argument: "x", index, value }) => {
                 assert_eq!(index, [299, 7]);
                 assert!(value.is_nan());
             }
             other => panic!("{other:?}"),
         }
     }
-    let wide = Array2::from_shape_fn(
-        (5, 5),
-        |(i, j)| if (i, j) == (2, 3) { f64::INFINITY } else { 1.0 },
-    );
-    assert!(
-        matches!(Dense::new(wide.slice(s![1..4, 1..4])), Err(Error::NotFinite { index, .. }) if index == [1, 2])
-    );
+    let wide = Array2::from_shape_fn((5, 5), |(i, j)| if (i, j) == (2, 3) { f64::INFINITY } else { 1.0 });
+    assert!(matches!(Dense::new(wide.slice(s![1..4, 1..4])), Err(Error::NotFinite { index, .. }) if index == [1, 2]));
     // unchecked views are checked when they are handed to a fit
-    assert!(matches!(
-        Dense::view(wide.view()).as_design(),
-        Err(Error::NotFinite { .. })
-    ));
+    assert!(matches!(Dense::view(wide.view()).as_design(), Err(Error::NotFinite { .. })));
     for shape in [(0, 3), (3, 0)] {
-        assert!(matches!(
-            Array2::<f64>::zeros(shape).as_design(),
-            Err(Error::Empty { argument: "x" })
-        ));
+        assert!(matches!(Array2::<f64>::zeros(shape).as_design(), Err(Error::Empty { argument: "x" })));
     }
-    assert!(matches!(
-        Dense::from_columns(vec![1.0; 5], 2, 3),
-        Err(Error::Length {
-            expected: 6,
-            found: 5,
-            ..
-        })
-    ));
+    assert!(matches!(Dense::from_columns(vec![1.0; 5], 2, 3), Err(Error::Length { expected: 6, found: 5, .. })));
     let x = Dense::from_columns(vec![1.0; 6], 2, 3).unwrap();
-    assert!(matches!(
-        x.select_rows(&[0, 2]),
-        Err(Error::Index {
-            argument: "rows",
-            position: 1,
-            index: 2,
-            len: 2
-        })
-    ));
-    assert!(matches!(
-        x.select_rows(&[]),
-        Err(Error::Empty { argument: "rows" })
-    ));
+    assert!(matches!(x.select_rows(&[0, 2]), Err(Error::Index { argument: "rows", position: 1, index: 2, len: 2 })));
+    assert!(matches!(x.select_rows(&[]), Err(Error::Empty { argument: "rows" })));
 }
 
 #[test]
@@ -457,128 +348,42 @@ fn sparse_says_what_is_wrong_and_where() {
         Csc::from_parts(n, p, indptr.to_vec(), indices.to_vec(), values.to_vec())
     };
     assert!(parts(3, 2, &[0, 2, 3], &[0, 2, 1], &[1.0, 2.0, 3.0]).is_ok());
-    assert!(matches!(
-        parts(0, 2, &[0, 0, 0], &[], &[]),
-        Err(Error::Empty { .. })
-    ));
-    assert!(matches!(
-        parts(3, 2, &[0, 3], &[0, 2, 1], &[1.0; 3]),
-        Err(Error::Length {
-            argument: "indptr",
-            ..
-        })
-    ));
-    assert!(matches!(
-        parts(3, 1, &[0, 1], &[0, 2], &[1.0]),
-        Err(Error::Length {
-            argument: "indices",
-            ..
-        })
-    ));
-    assert!(matches!(
-        parts(3, 1, &[0, 2], &[0], &[1.0]),
-        Err(Error::Length {
-            argument: "values",
-            ..
-        })
-    ));
-    assert!(matches!(
-        parts(3, 1, &[1, 1], &[0], &[1.0]),
-        Err(Error::OutOfRange {
-            argument: "indptr",
-            ..
-        })
-    ));
+    assert!(matches!(parts(0, 2, &[0, 0, 0], &[], &[]), Err(Error::Empty { .. })));
+    assert!(matches!(parts(3, 2, &[0, 3], &[0, 2, 1], &[1.0; 3]), Err(Error::Length { argument: "indptr", .. })));
+    assert!(matches!(parts(3, 1, &[0, 1], &[0, 2], &[1.0]), Err(Error::Length { argument: "indices", .. })));
+    assert!(matches!(parts(3, 1, &[0, 2], &[0], &[1.0]), Err(Error::Length { argument: "values", .. })));
+    assert!(matches!(parts(3, 1, &[1, 1], &[0], &[1.0]), Err(Error::OutOfRange { argument: "indptr", .. })));
     let falling = parts(3, 2, &[0, 2, 1], &[0], &[1.0]);
-    assert!(
-        matches!(falling, Err(Error::OutOfRange { argument: "indptr", index, .. }) if index == [2])
-    );
+    assert!(matches!(falling, Err(Error::OutOfRange { argument: "indptr", index, .. }) if index == [2]));
     for rows in [[1, 1], [1, 0]] {
         let wrong = parts(3, 1, &[0, 2], &rows, &[1.0, 2.0]);
-        assert!(
-            matches!(wrong, Err(Error::OutOfRange { argument: "indices", index, .. }) if index == [1])
-        );
+        assert!(matches!(wrong, Err(Error::OutOfRange { argument: "indices", index, .. }) if index == [1]));
     }
-    assert!(matches!(
-        parts(3, 1, &[0, 1], &[3], &[1.0]),
-        Err(Error::Index {
-            index: 3,
-            len: 3,
-            ..
-        })
-    ));
-    assert!(
-        matches!(parts(3, 1, &[0, 1], &[1], &[f64::NAN]), Err(Error::NotFinite { index, .. }) if index == [0])
-    );
-    assert!(matches!(
-        Csc::from_triplets(2, 2, &[(0, 2, 1.0)]),
-        Err(Error::Index {
-            position: 0,
-            index: 2,
-            ..
-        })
-    ));
+    assert!(matches!(parts(3, 1, &[0, 1], &[3], &[1.0]), Err(Error::Index { index: 3, len: 3, .. })));
+    assert!(matches!(parts(3, 1, &[0, 1], &[1], &[f64::NAN]), Err(Error::NotFinite { index, .. }) if index == [0]));
+    assert!(matches!(Csc::from_triplets(2, 2, &[(0, 2, 1.0)]), Err(Error::Index { position: 0, index: 2, .. })));
     let huge = [(0, 0, f64::MAX), (0, 0, f64::MAX)];
-    assert!(matches!(
-        Csc::from_triplets(1, 1, &huge),
-        Err(Error::NotFinite { .. })
-    ));
+    assert!(matches!(Csc::from_triplets(1, 1, &huge), Err(Error::NotFinite { .. })));
     let x = Csc::from_triplets(2, 2, &[]).unwrap();
-    assert!(matches!(
-        x.scale_rows(&[1.0]),
-        Err(Error::Length {
-            expected: 2,
-            found: 1,
-            ..
-        })
-    ));
-    assert!(matches!(
-        x.select_rows(&[5]),
-        Err(Error::Index {
-            index: 5,
-            len: 2,
-            ..
-        })
-    ));
+    assert!(matches!(x.scale_rows(&[1.0]), Err(Error::Length { expected: 2, found: 1, .. })));
+    assert!(matches!(x.select_rows(&[5]), Err(Error::Index { index: 5, len: 2, .. })));
 }
 
 #[test]
 fn views_say_what_is_wrong_and_where() {
     let x = Dense::from_columns(vec![1.0; 6], 2, 3).unwrap();
     let scaled = |scale: &[f64]| Standardized::new(&x, None, Some(scale.to_vec()));
-    assert!(matches!(
-        scaled(&[1.0]),
-        Err(Error::Length {
-            argument: "scale",
-            expected: 3,
-            found: 1
-        })
-    ));
-    assert!(
-        matches!(scaled(&[1.0, 0.0, 1.0]), Err(Error::OutOfRange { index, .. }) if index == [1])
-    );
-    assert!(
-        matches!(scaled(&[1.0, 1.0, f64::NAN]), Err(Error::NotFinite { index, .. }) if index == [2])
-    );
-    assert!(matches!(
-        Columns::new(&x, vec![3]),
-        Err(Error::Index {
-            argument: "map",
-            index: 3,
-            len: 3,
-            ..
-        })
-    ));
+    assert!(matches!(scaled(&[1.0]), Err(Error::Length { argument: "scale", expected: 3, found: 1 })));
+    assert!(matches!(scaled(&[1.0, 0.0, 1.0]), Err(Error::OutOfRange { index, .. }) if index == [1]));
+    assert!(matches!(scaled(&[1.0, 1.0, f64::NAN]), Err(Error::NotFinite { index, .. }) if index == [2]));
+    assert!(matches!(Columns::new(&x, vec![3]), Err(Error::Index { argument: "map", index: 3, len: 3, .. })));
     assert!(
         matches!(RowScaled::new(&x, vec![1.0, f64::INFINITY]), Err(Error::NotFinite { index, .. }) if index == [1])
     );
     let custom = Formula(Array2::zeros((2, 2)));
     let any = custom.as_design().unwrap();
     assert!(matches!(any, AnyDesign::Custom(_)));
-    assert!(matches!(
-        any.select_rows(&[0]),
-        Err(Error::Unsupported { .. })
-    ));
+    assert!(matches!(any.select_rows(&[0]), Err(Error::Unsupported { .. })));
 }
 
 #[test]
@@ -596,14 +401,6 @@ fn both_orientations_of_sprs_are_read() {
     let plain = Numbers(21).sparse(8, 5);
     let rows = sprs::CsMat::csr_from_dense(plain.view(), 0.0);
     obeys("sprs rows", &Csc::from_sprs(&rows).unwrap(), &plain);
-    obeys(
-        "sprs columns",
-        &Csc::from_sprs(&rows.to_csc()).unwrap(),
-        &plain,
-    );
-    obeys(
-        "sprs transposed view",
-        &Csc::from_sprs(&rows.transpose_view()).unwrap(),
-        &plain.t().to_owned(),
-    );
+    obeys("sprs columns", &Csc::from_sprs(&rows.to_csc()).unwrap(), &plain);
+    obeys("sprs transposed view", &Csc::from_sprs(&rows.transpose_view()).unwrap(), &plain.t().to_owned());
 }

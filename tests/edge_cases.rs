@@ -25,43 +25,19 @@ fn lasso_objective(x: &Array2<f64>, y: &Array1<f64>, lambda: f64, w: &Array1<f64
 /// The certificate of a lasso with an intercept, recomputed from x, y and the answer in the user's units: the objective,
 /// and that the reported gap is one that a feasible dual point proves.
 #[track_caller]
-fn check_lasso(
-    label: &str,
-    x: &Array2<f64>,
-    y: &Array1<f64>,
-    lambda: f64,
-    w: &Array1<f64>,
-    b: f64,
-    c: &Certificate,
-) {
+fn check_lasso(label: &str, x: &Array2<f64>, y: &Array1<f64>, lambda: f64, w: &Array1<f64>, b: f64, c: &Certificate) {
     let n = y.len() as f64;
     let primal = lasso_objective(x, y, lambda, w, b);
     let constant = y.sum() / n;
     let scale = lasso_objective(x, y, lambda, &Array1::zeros(w.len()), constant);
-    assert!(
-        (c.scale - scale).abs() <= 1e-9 * scale,
-        "{label}: scale {} is not {scale}",
-        c.scale
-    );
-    assert!(
-        (c.objective - primal).abs() <= 1e-9 * scale,
-        "{label}: objective {} is not {primal}",
-        c.objective
-    );
+    assert!((c.scale - scale).abs() <= 1e-9 * scale, "{label}: scale {} is not {scale}", c.scale);
+    assert!((c.objective - primal).abs() <= 1e-9 * scale, "{label}: objective {} is not {primal}", c.objective);
     // θ = residual/n without its mean is feasible for the intercept; scaled into |Xᵀθ| ≤ λ for the rest.
     let mut theta = (y - &x.dot(w)) / n;
     theta -= theta.sum() / n;
     let means = x.mean_axis(Axis(0)).unwrap();
-    let size = (x - &means)
-        .t()
-        .dot(&theta)
-        .iter()
-        .fold(0.0, |m: f64, z| m.max(z.abs()));
-    let theta = if size > lambda {
-        theta * (lambda / size)
-    } else {
-        theta
-    };
+    let size = (x - &means).t().dot(&theta).iter().fold(0.0, |m: f64, z| m.max(z.abs()));
+    let theta = if size > lambda { theta * (lambda / size) } else { theta };
     let dual = theta.dot(&(y - constant)) - n / 2.0 * theta.dot(&theta);
     assert!(c.gap >= 0.0, "{label}: {c}");
     assert!(
@@ -74,15 +50,7 @@ fn check_lasso(
 
 fn check_model(label: &str, x: &Array2<f64>, y: &Array1<f64>, model: &LinearModel) {
     let w = model.coefficients().to_owned();
-    check_lasso(
-        label,
-        x,
-        y,
-        model.lambda(),
-        &w,
-        model.intercept(),
-        model.certificate(),
-    );
+    check_lasso(label, x, y, model.lambda(), &w, model.intercept(), model.certificate());
 }
 
 #[track_caller]
@@ -96,30 +64,13 @@ fn unconverged<M>(result: Result<M, Error>) -> Box<Unconverged> {
 
 #[test]
 fn shapes_at_the_edge() {
-    for (n, p) in [
-        (5, 20),
-        (2, 3),
-        (1, 1),
-        (1, 4),
-        (2, 1),
-        (20, 1),
-        (3, 3),
-        (4, 3),
-    ] {
+    for (n, p) in [(5, 20), (2, 3), (1, 1), (1, 4), (2, 1), (20, 1), (3, 3), (4, 3)] {
         let (x, y) = single(n as u64, n, p);
         for intercept in [true, false] {
             for (name, method) in solvers() {
-                let model = Lasso::new(0.05)
-                    .solver(method)
-                    .intercept(intercept)
-                    .tolerance(1e-10)
-                    .fit(&x, &y);
-                let model =
-                    model.unwrap_or_else(|e| panic!("{name} {n}×{p} intercept {intercept}: {e}"));
-                assert!(
-                    model.coefficients().iter().all(|w| w.is_finite())
-                        && model.intercept().is_finite()
-                );
+                let model = Lasso::new(0.05).solver(method).intercept(intercept).tolerance(1e-10).fit(&x, &y);
+                let model = model.unwrap_or_else(|e| panic!("{name} {n}×{p} intercept {intercept}: {e}"));
+                assert!(model.coefficients().iter().all(|w| w.is_finite()) && model.intercept().is_finite());
                 if intercept {
                     check_model(&format!("{name} {n}×{p}"), &x, &y, &model);
                 }
@@ -139,24 +90,12 @@ fn shifted_features_keep_their_coefficients() {
     for shift in [10.0, 1e4, 1e7] {
         let mut rng = Rng::new(5);
         let x = Array2::from_shape_fn((50, 2), |_| shift + rng.normal());
-        let y: Array1<f64> = x
-            .rows()
-            .into_iter()
-            .map(|r| 3.0 * r[0] - 2.0 * r[1] + 7.0)
-            .collect();
+        let y: Array1<f64> = x.rows().into_iter().map(|r| 3.0 * r[0] - 2.0 * r[1] + 7.0).collect();
         for (name, method) in solvers() {
             for standardize in [false, true] {
-                let e = Lasso::new(0.0)
-                    .solver(method.clone())
-                    .standardize(standardize)
-                    .tolerance(0.0);
+                let e = Lasso::new(0.0).solver(method.clone()).standardize(standardize).tolerance(0.0);
                 let model = e.fit(&x, &y).unwrap_or_else(|e| panic!("{name}: {e}"));
-                assert_close(
-                    &format!("{name} {shift}"),
-                    model.coefficients(),
-                    &[3.0, -2.0],
-                    1e-12 * shift + 1e-8,
-                );
+                assert_close(&format!("{name} {shift}"), model.coefficients(), &[3.0, -2.0], 1e-12 * shift + 1e-8);
                 assert!(
                     (model.intercept() - 7.0).abs() < 1e-13 * shift * shift + 1e-7,
                     "{name} {shift}: {}",
@@ -180,25 +119,12 @@ fn constant_and_duplicate_columns() {
     for (name, method) in solvers() {
         for standardize in [false, true] {
             for sparse in [false, true] {
-                let e = Lasso::new(0.1)
-                    .solver(method.clone())
-                    .standardize(standardize)
-                    .tolerance(1e-10);
+                let e = Lasso::new(0.1).solver(method.clone()).standardize(standardize).tolerance(1e-10);
                 let csc = Csc::from_dense(&Dense::new(x.view()).unwrap()).unwrap();
-                let model = if sparse {
-                    e.fit(&csc, &y)
-                } else {
-                    e.fit(&x, &y)
-                };
-                let model = model.unwrap_or_else(|e| {
-                    panic!("{name} standardize {standardize} sparse {sparse}: {e}")
-                });
+                let model = if sparse { e.fit(&csc, &y) } else { e.fit(&x, &y) };
+                let model = model.unwrap_or_else(|e| panic!("{name} standardize {standardize} sparse {sparse}: {e}"));
                 let w = model.coefficients();
-                assert_eq!(
-                    (w[1], w[2], w[3]),
-                    (0.0, 0.0, 0.0),
-                    "{name} standardize {standardize} sparse {sparse}"
-                );
+                assert_eq!((w[1], w[2], w[3]), (0.0, 0.0, 0.0), "{name} standardize {standardize} sparse {sparse}");
                 if !standardize {
                     check_model(name, &x, &y, &model);
                 }
@@ -208,13 +134,8 @@ fn constant_and_duplicate_columns() {
     assert!(plain.coefficients()[0] != 0.0);
     // Nothing but constants.
     let x = Array2::from_elem((5, 2), 3.0);
-    let model = Lasso::new(0.0)
-        .fit(&x, &array![1.0, 2.0, 3.0, 4.0, 5.0])
-        .unwrap();
-    assert_eq!(
-        (model.coefficients().to_vec(), model.intercept()),
-        (vec![0.0; 2], 3.0)
-    );
+    let model = Lasso::new(0.0).fit(&x, &array![1.0, 2.0, 3.0, 4.0, 5.0]).unwrap();
+    assert_eq!((model.coefficients().to_vec(), model.intercept()), (vec![0.0; 2], 3.0));
 }
 
 #[test]
@@ -232,19 +153,11 @@ fn constant_responses() {
                     "{name} {value}: {}",
                     model.intercept()
                 );
-                assert!(
-                    model.certificate().relative_gap() <= 1e-6 && model.certificate().gap >= 0.0
-                );
+                assert!(model.certificate().relative_gap() <= 1e-6 && model.certificate().gap >= 0.0);
                 assert!(model.to_string().contains("0 of 6"), "{model}");
             }
-            let model = MultiTaskLasso::new(0.1)
-                .solver(method)
-                .fit(&x, &Array2::zeros((20, 2)))
-                .unwrap();
-            assert!(
-                model.support().is_empty() && model.intercepts() == array![0.0, 0.0],
-                "{name}"
-            );
+            let model = MultiTaskLasso::new(0.1).solver(method).fit(&x, &Array2::zeros((20, 2))).unwrap();
+            assert!(model.support().is_empty() && model.intercepts() == array![0.0, 0.0], "{name}");
         }
     }
 }
@@ -253,10 +166,7 @@ fn constant_responses() {
 #[test]
 fn units_of_columns_do_not_matter() {
     let (x, y) = single(8, 30, 5);
-    let units = [
-        [1e-10, 1.0, 1e10, 1e-5, 1e5],
-        [1e-150, 1.0, 1e150, 1e-100, 1e100],
-    ];
+    let units = [[1e-10, 1.0, 1e10, 1e-5, 1e5], [1e-150, 1.0, 1e150, 1e-100, 1e100]];
     let reference = Lasso::new(0.2).tolerance(0.0).fit(&x, &y).unwrap();
     assert!(reference.support().len() > 1);
     for units in units.map(Array1::from_iter) {
@@ -266,38 +176,20 @@ fn units_of_columns_do_not_matter() {
                 continue; // what the precondition is for
             }
             for standardize in [false, true] {
-                let same = Lasso::new(0.2)
-                    .solver(method.clone())
-                    .standardize(standardize)
-                    .tolerance(1e-13);
-                let same = if standardize {
-                    same
-                } else {
-                    same.weights(units.to_vec())
-                };
-                let found = same
-                    .fit(&scaled, &y)
-                    .unwrap_or_else(|e| panic!("{name} {units}: {e}"));
+                let same = Lasso::new(0.2).solver(method.clone()).standardize(standardize).tolerance(1e-13);
+                let same = if standardize { same } else { same.weights(units.to_vec()) };
+                let found = same.fit(&scaled, &y).unwrap_or_else(|e| panic!("{name} {units}: {e}"));
                 let label = format!(
                     "{name} standardize {standardize} units {units}: {} {}",
                     found.status(),
                     found.certificate()
                 );
                 let reference = if standardize {
-                    Lasso::new(0.2)
-                        .standardize(true)
-                        .tolerance(0.0)
-                        .fit(&x, &y)
-                        .unwrap()
+                    Lasso::new(0.2).standardize(true).tolerance(0.0).fit(&x, &y).unwrap()
                 } else {
                     reference.clone()
                 };
-                assert_close(
-                    &label,
-                    &(&found.coefficients() * &units),
-                    reference.coefficients(),
-                    1e-6,
-                );
+                assert_close(&label, &(&found.coefficients() * &units), reference.coefficients(), 1e-6);
             }
         }
     }
@@ -309,21 +201,10 @@ fn units_of_the_response_do_not_matter() {
     let reference = Lasso::new(0.2).tolerance(0.0).fit(&x, &y).unwrap();
     for unit in [1e-150, 1e-100, 1e-10, 1e10, 1e100, 1e150] {
         for (name, method) in solvers() {
-            let model = Lasso::new(0.2 * unit)
-                .solver(method)
-                .tolerance(1e-13)
-                .fit(&x, &(&y * unit));
+            let model = Lasso::new(0.2 * unit).solver(method).tolerance(1e-13).fit(&x, &(&y * unit));
             let model = model.unwrap_or_else(|e| panic!("{name} {unit:e}: {e}"));
-            assert_close(
-                &format!("{name} {unit:e}"),
-                &(&model.coefficients() / unit),
-                reference.coefficients(),
-                1e-6,
-            );
-            assert!(
-                (model.intercept() / unit - reference.intercept()).abs() < 1e-5,
-                "{name} {unit:e}"
-            );
+            assert_close(&format!("{name} {unit:e}"), &(&model.coefficients() / unit), reference.coefficients(), 1e-6);
+            assert!((model.intercept() / unit - reference.intercept()).abs() < 1e-5, "{name} {unit:e}");
         }
     }
 }
@@ -335,10 +216,7 @@ fn overflow_is_never_an_answer() {
     let reference = Lasso::new(0.2).tolerance(0.0).fit(&x, &y).unwrap();
     for unit in [1e-250, 1e-200, 1e-170, 1e155, 1e170, 1e200, 1e300] {
         for (name, method) in main_solvers() {
-            if let Ok(model) = Lasso::new(0.2 * unit)
-                .solver(method.clone())
-                .max_iterations(1000)
-                .fit(&x, &(&y * unit))
+            if let Ok(model) = Lasso::new(0.2 * unit).solver(method.clone()).max_iterations(1000).fit(&x, &(&y * unit))
             {
                 let w = &model.coefficients() / unit;
                 assert_close(
@@ -348,13 +226,7 @@ fn overflow_is_never_an_answer() {
                     1e-3,
                 );
             }
-            let e = Lasso::new(0.2 * unit).weights(vec![
-                1.0,
-                1.0 / unit,
-                1.0 / unit,
-                1.0 / unit,
-                1.0 / unit,
-            ]);
+            let e = Lasso::new(0.2 * unit).weights(vec![1.0, 1.0 / unit, 1.0 / unit, 1.0 / unit, 1.0 / unit]);
             let mut scaled = x.clone();
             scaled.column_mut(0).mapv_inplace(|v| v * unit);
             if unit < 1e300
@@ -388,16 +260,9 @@ fn lambda_zero_is_least_squares() {
                     .unwrap_or_else(|e| panic!("{name}: {e}"));
                 let r = &y - &model.predict(&x).unwrap();
                 assert!(r.sum().abs() < 1e-6, "{name}: {}", r.sum());
-                assert!(
-                    x.t().dot(&r).iter().all(|g| g.abs() < 1e-5),
-                    "{name}: {}",
-                    x.t().dot(&r)
-                );
+                assert!(x.t().dot(&r).iter().all(|g| g.abs() < 1e-5), "{name}: {}", x.t().dot(&r));
                 let c = model.certificate();
-                assert!(
-                    (c.objective - r.dot(&r) / 60.0).abs() < 1e-9 * c.scale,
-                    "{name}: {c}"
-                );
+                assert!((c.objective - r.dot(&r) / 60.0).abs() < 1e-9 * c.scale, "{name}: {c}");
             }};
         }
         normal_equations!(Lasso::new(0.0));
@@ -419,11 +284,7 @@ fn lambda_zero_is_least_squares() {
             .tolerance(1e-10)
             .fit(&x, &y)
             .unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert!(
-            model.r_squared() > 1.0 - 1e-9,
-            "{name}: {}",
-            model.r_squared()
-        );
+        assert!(model.r_squared() > 1.0 - 1e-9, "{name}: {}", model.r_squared());
         assert!(model.score(&x, &y).unwrap() > 1.0 - 1e-9, "{name}");
         let model = Lasso::new(0.0)
             .solver(method)
@@ -431,11 +292,7 @@ fn lambda_zero_is_least_squares() {
             .fit(&twins, &y_twins)
             .unwrap_or_else(|e| panic!("{name}: {e}"));
         let r = &y_twins - &model.predict(&twins).unwrap();
-        assert!(
-            twins.t().dot(&r).iter().all(|g| g.abs() < 1e-3),
-            "{name}: {}",
-            twins.t().dot(&r)
-        );
+        assert!(twins.t().dot(&r).iter().all(|g| g.abs() < 1e-3), "{name}: {}", twins.t().dot(&r));
     }
 }
 
@@ -446,27 +303,14 @@ fn excluded_features_stay_out_even_at_lambda_zero() {
     for (name, method) in solvers() {
         for lambda in [0.0, 0.05] {
             let fit = |x: &Array2<f64>, w: Vec<f64>| {
-                let e = Lasso::new(lambda)
-                    .weights(w)
-                    .solver(method.clone())
-                    .tolerance(1e-13);
-                e.fit(x, &y)
-                    .unwrap_or_else(|e| panic!("{name} λ {lambda}: {e}"))
+                let e = Lasso::new(lambda).weights(w).solver(method.clone()).tolerance(1e-13);
+                e.fit(x, &y).unwrap_or_else(|e| panic!("{name} λ {lambda}: {e}"))
             };
             let full = fit(&x, vec![1.0, 0.0, 1.0, INF, 1.0, INF]);
             let short = fit(&without, vec![1.0, 0.0, 1.0, 1.0]);
-            assert_eq!(
-                (full.coefficients()[3], full.coefficients()[5]),
-                (0.0, 0.0),
-                "{name}"
-            );
+            assert_eq!((full.coefficients()[3], full.coefficients()[5]), (0.0, 0.0), "{name}");
             let w = full.coefficients().select(Axis(0), &[0, 1, 2, 4]);
-            assert_close(
-                &format!("{name} λ {lambda}"),
-                &w,
-                short.coefficients(),
-                1e-6,
-            );
+            assert_close(&format!("{name} λ {lambda}"), &w, short.coefficients(), 1e-6);
             let nothing = fit(&x, vec![INF; 6]);
             assert!(
                 nothing.support().is_empty() && nothing.certificate().gap == 0.0,
@@ -475,15 +319,9 @@ fn excluded_features_stay_out_even_at_lambda_zero() {
             );
         }
     }
-    let max = Lasso::new(0.0)
-        .weights(vec![INF; 6])
-        .lambda_max(&x, &y)
-        .unwrap();
+    let max = Lasso::new(0.0).weights(vec![INF; 6]).lambda_max(&x, &y).unwrap();
     assert_eq!(max, 0.0);
-    let max = Lasso::new(0.0)
-        .weights(vec![0.0; 6])
-        .lambda_max(&x, &y)
-        .unwrap();
+    let max = Lasso::new(0.0).weights(vec![0.0; 6]).lambda_max(&x, &y).unwrap();
     assert!(max == 0.0, "{max}");
 }
 
@@ -493,8 +331,7 @@ fn lambda_max_is_sharp() {
     let (x, y) = single(15, 30, 9);
     let (_, wide) = regression(15, 30, 9, 2);
     let groups = || Groups::new(&[vec![8, 0, 3], vec![1, 2], vec![4, 5, 6, 7]]).unwrap();
-    let overlap =
-        || Groups::overlapping(&[vec![8, 0, 3], vec![1, 2, 3], vec![4, 5, 6, 7, 1]], 9).unwrap();
+    let overlap = || Groups::overlapping(&[vec![8, 0, 3], vec![1, 2, 3], vec![4, 5, 6, 7, 1]], 9).unwrap();
     let free = vec![1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, INF, 0.5];
     for (name, method) in solvers() {
         macro_rules! sharp {
@@ -517,11 +354,7 @@ fn lambda_max_is_sharp() {
         sharp!(|l| Lasso::new(l).weights(free.clone()), &y, &[2]);
         sharp!(|l| ElasticNet::new(l, 0.5), &y, &[]);
         sharp!(|l| GroupLasso::new(l, groups()), &y, &[]);
-        sharp!(
-            |l| GroupLasso::new(l, groups()).weights(vec![1.0, 0.0, 2.0]),
-            &y,
-            &[1, 2]
-        );
+        sharp!(|l| GroupLasso::new(l, groups()).weights(vec![1.0, 0.0, 2.0]), &y, &[1, 2]);
         sharp!(|l| SparseGroupLasso::new(l, 0.3, groups()), &y, &[]);
         sharp!(|l| LatentGroupLasso::new(l, overlap()), &y, &[]);
         sharp!(|l| MultiTaskLasso::new(l), &wide, &[]);
@@ -531,9 +364,7 @@ fn lambda_max_is_sharp() {
     // At λ_max itself, with nothing free, the start is the answer.
     let max = Lasso::new(0.0).lambda_max(&x, &y).unwrap();
     let model = Lasso::new(max).fit(&x, &y).unwrap();
-    assert!(
-        model.support().is_empty() && model.iterations() == 0 && model.certificate().gap == 0.0
-    );
+    assert!(model.support().is_empty() && model.iterations() == 0 && model.certificate().gap == 0.0);
     assert_eq!(ElasticNet::new(0.0, 0.0).lambda_max(&x, &y).unwrap(), INF);
 }
 
@@ -547,19 +378,10 @@ fn tolerance_zero_ends_stalled() {
                     continue; // first order methods creep there
                 }
                 let e = Lasso::new(lambda).solver(method.clone()).tolerance(0.0);
-                let model = e
-                    .fit(&x, &y)
-                    .unwrap_or_else(|e| panic!("{name} {n}×{p} λ {lambda}: {e}"));
+                let model = e.fit(&x, &y).unwrap_or_else(|e| panic!("{name} {n}×{p} λ {lambda}: {e}"));
                 let c = model.certificate();
-                assert!(
-                    matches!(model.status(), Status::Stalled | Status::Converged),
-                    "{name}: {}",
-                    model.status()
-                );
-                assert!(
-                    model.status() == Status::Stalled || c.gap == 0.0,
-                    "{name}: {c}"
-                );
+                assert!(matches!(model.status(), Status::Stalled | Status::Converged), "{name}: {}", model.status());
+                assert!(model.status() == Status::Stalled || c.gap == 0.0, "{name}: {c}");
                 assert!(c.gap <= 1e-12 * c.scale, "{name} {n}×{p} λ {lambda}: {c}");
             }
         }
@@ -571,10 +393,7 @@ fn every_estimator_reaches_1e_10() {
     for (n, p) in [(40, 12), (15, 30)] {
         let (x, wide) = regression(17, n, p, 3);
         let y = wide.column(1).to_owned();
-        let lists: Vec<Vec<usize>> = (0..p)
-            .step_by(3)
-            .map(|j| (j..p.min(j + 4)).rev().collect())
-            .collect();
+        let lists: Vec<Vec<usize>> = (0..p).step_by(3).map(|j| (j..p.min(j + 4)).rev().collect()).collect();
         let overlap = || Groups::overlapping(&lists, p).unwrap();
         let labels: Vec<usize> = (0..p).map(|j| j * 7 % 4).collect();
         let groups = || Groups::from_labels(&labels).unwrap();
@@ -583,9 +402,13 @@ fn every_estimator_reaches_1e_10() {
                 ($new:expr, $y:expr) => {{
                     for standardize in [false, true] {
                         let e = $new.solver(method.clone()).standardize(standardize).tolerance(1e-10);
-                        let model = e.fit(&x, $y).unwrap_or_else(|e| panic!("{name} {} {n}×{p}: {e}", stringify!($new)));
+                        let model =
+                            e.fit(&x, $y).unwrap_or_else(|e| panic!("{name} {} {n}×{p}: {e}", stringify!($new)));
                         let c = model.certificate();
-                        assert!(model.status() == Status::Converged && (0.0..=1e-10).contains(&c.relative_gap()), "{name}: {c}");
+                        assert!(
+                            model.status() == Status::Converged && (0.0..=1e-10).contains(&c.relative_gap()),
+                            "{name}: {c}"
+                        );
                         assert!(!model.support().is_empty());
                     }
                 }};
@@ -626,18 +449,11 @@ fn nonnegative_least_squares_converges() {
     for seed in 0..5 {
         let (x, y) = single(20 + seed, 30, 8);
         for (name, method) in main_solvers() {
-            let model = Lasso::new(0.0)
-                .nonnegative(true)
-                .solver(method)
-                .max_iterations(10_000)
-                .fit(&x, &y);
+            let model = Lasso::new(0.0).nonnegative(true).solver(method).max_iterations(10_000).fit(&x, &y);
             let model = model.unwrap_or_else(|e| panic!("{name}: {e}"));
             let r = &y - &model.predict(&x).unwrap();
             for (g, w) in x.t().dot(&r).iter().zip(model.coefficients()) {
-                assert!(
-                    *w >= 0.0 && *g < 1e-2 && (*w == 0.0 || g.abs() < 1e-2),
-                    "{name}: {g} {w}"
-                );
+                assert!(*w >= 0.0 && *g < 1e-2 && (*w == 0.0 || g.abs() < 1e-2), "{name}: {g} {w}");
             }
         }
     }
@@ -647,67 +463,30 @@ fn nonnegative_least_squares_converges() {
 fn limits_return_the_partial_answer_and_its_true_gap() {
     let (x, y) = single(18, 40, 15);
     let lambda = 0.01;
-    let best = Lasso::new(lambda)
-        .tolerance(0.0)
-        .fit(&x, &y)
-        .unwrap()
-        .certificate()
-        .objective;
+    let best = Lasso::new(lambda).tolerance(0.0).fit(&x, &y).unwrap().certificate().objective;
     for (name, method) in solvers() {
         for limit in [0, 1, 2] {
-            let e = Lasso::new(lambda)
-                .solver(method.clone())
-                .max_iterations(limit)
-                .tolerance(1e-14);
+            let e = Lasso::new(lambda).solver(method.clone()).max_iterations(limit).tolerance(1e-14);
             let partial = unconverged(e.fit(&x, &y));
-            assert_eq!(
-                (partial.status, partial.iterations),
-                (Status::IterationLimit, limit),
-                "{name}"
-            );
+            assert_eq!((partial.status, partial.iterations), (Status::IterationLimit, limit), "{name}");
             let w = partial.coefficients.column(0).to_owned();
             let c = partial.certificate;
-            check_lasso(
-                &format!("{name} after {limit}"),
-                &x,
-                &y,
-                lambda,
-                &w,
-                partial.intercept[0],
-                &c,
-            );
-            assert!(
-                c.objective - best <= c.gap * (1.0 + 1e-9),
-                "{name} after {limit}: {c}"
-            );
+            check_lasso(&format!("{name} after {limit}"), &x, &y, lambda, &w, partial.intercept[0], &c);
+            assert!(c.objective - best <= c.gap * (1.0 + 1e-9), "{name} after {limit}: {c}");
             assert!(limit > 0 || w.iter().all(|&w| w == 0.0), "{name}");
             assert!(limit == 0 || w.iter().any(|&w| w != 0.0), "{name}");
 
             let model = e.accept_unconverged(true).fit(&x, &y).unwrap();
-            assert_eq!(
-                (model.status(), model.iterations()),
-                (Status::IterationLimit, limit)
-            );
+            assert_eq!((model.status(), model.iterations()), (Status::IterationLimit, limit));
             assert_eq!(model.coefficients(), w);
             assert_eq!(*model.certificate(), c);
             assert!(model.to_string().contains("iteration limit"), "{model}");
         }
-        let e = Lasso::new(lambda)
-            .solver(method)
-            .time_limit(Duration::ZERO)
-            .tolerance(1e-14);
+        let e = Lasso::new(lambda).solver(method).time_limit(Duration::ZERO).tolerance(1e-14);
         let partial = unconverged(e.fit(&x, &y));
         assert_eq!(partial.status, Status::TimeLimit, "{name}");
         let w = partial.coefficients.column(0).to_owned();
-        check_lasso(
-            &format!("{name} without time"),
-            &x,
-            &y,
-            lambda,
-            &w,
-            partial.intercept[0],
-            &partial.certificate,
-        );
+        check_lasso(&format!("{name} without time"), &x, &y, lambda, &w, partial.intercept[0], &partial.certificate);
     }
     // A problem that is solved at the start needs neither iterations nor time.
     let e = Lasso::new(1e6).max_iterations(0).time_limit(Duration::ZERO);
@@ -723,49 +502,23 @@ fn a_watcher_sees_the_progress_and_may_cancel() {
             seen.push(*p);
             ControlFlow::Continue(())
         };
-        let model = Lasso::new(0.01)
-            .solver(method.clone())
-            .fit_watched(&x, &y, &mut watch)
-            .unwrap();
+        let model = Lasso::new(0.01).solver(method.clone()).fit_watched(&x, &y, &mut watch).unwrap();
         let last = seen.last().unwrap();
-        assert_eq!(
-            (last.certificate, last.iterations),
-            (*model.certificate(), model.iterations()),
-            "{name}"
-        );
-        assert!(
-            seen.windows(2)
-                .all(|w| w[0].iterations <= w[1].iterations && w[0].elapsed <= w[1].elapsed),
-            "{name}"
-        );
-        assert!(
-            seen.iter().all(|p| p.lambda == 0.01 && p.working_set <= 15),
-            "{name}"
-        );
+        assert_eq!((last.certificate, last.iterations), (*model.certificate(), model.iterations()), "{name}");
+        assert!(seen.windows(2).all(|w| w[0].iterations <= w[1].iterations && w[0].elapsed <= w[1].elapsed), "{name}");
+        assert!(seen.iter().all(|p| p.lambda == 0.01 && p.working_set <= 15), "{name}");
         assert!(seen.len() >= 2, "{name}: {}", seen.len());
         for calls in [1, 2] {
             let mut left = calls;
             let mut watch = |_: &Progress| {
                 left -= 1;
-                if left == 0 {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
+                if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
             let e = Lasso::new(0.01).solver(method.clone()).tolerance(1e-14);
             let partial = unconverged(e.fit_watched(&x, &y, &mut watch));
             assert_eq!(partial.status, Status::Cancelled, "{name}");
             let w = partial.coefficients.column(0).to_owned();
-            check_lasso(
-                name,
-                &x,
-                &y,
-                0.01,
-                &w,
-                partial.intercept[0],
-                &partial.certificate,
-            );
+            check_lasso(name, &x, &y, 0.01, &w, partial.intercept[0], &partial.certificate);
         }
     }
 }
@@ -791,17 +544,11 @@ fn certificates_are_those_of_the_definition_all_along_the_path() {
 /// A design that breaks its contract with NaN ends as an error, not as an answer and not as an endless loop.
 #[test]
 fn nan_behind_a_user_design_is_not_an_answer() {
-    let x = sparsereg::design::Columns::new(
-        Dense::view(ndarray::aview2(&[[1.0], [f64::NAN], [2.0]])),
-        vec![0],
-    )
-    .unwrap();
+    let x =
+        sparsereg::design::Columns::new(Dense::view(ndarray::aview2(&[[1.0], [f64::NAN], [2.0]])), vec![0]).unwrap();
     assert!(x.as_design().is_ok());
     for (name, method) in main_solvers() {
-        let result = Lasso::new(0.01)
-            .solver(method)
-            .max_iterations(100)
-            .fit(&x, &array![1.0, 2.0, 3.0]);
+        let result = Lasso::new(0.01).solver(method).max_iterations(100).fit(&x, &array![1.0, 2.0, 3.0]);
         assert!(result.is_err(), "{name}: {}", result.unwrap());
     }
 }
@@ -850,10 +597,7 @@ fn a_support_beyond_the_rank_is_left_again() {
         let (x, y) = single(seed, n, p);
         let lambda = 1e-6 * Lasso::default().lambda_max(&x, &y).unwrap();
         for form in [Form::Auto, Form::Gram] {
-            let solver = BlockDescent {
-                form,
-                ..BlockDescent::default()
-            };
+            let solver = BlockDescent { form, ..BlockDescent::default() };
             let model = Lasso::new(lambda)
                 .solver(solver)
                 .tolerance(1e-10)
@@ -883,10 +627,6 @@ fn correlated_columns_with_a_wide_support() {
         SparseGroupLasso::new(lambda, 0.5, groups)
     };
     let lambda = 1e-3 * sgl(0.0).lambda_max(&x, &y).unwrap();
-    let model = sgl(lambda)
-        .tolerance(1e-10)
-        .max_iterations(5_000)
-        .fit(&x, &y)
-        .unwrap();
+    let model = sgl(lambda).tolerance(1e-10).max_iterations(5_000).fit(&x, &y).unwrap();
     assert!(model.support().len() > 60, "not the case meant");
 }

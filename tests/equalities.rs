@@ -28,18 +28,10 @@ fn exact<E: Configure>(estimator: E) -> E {
 #[track_caller]
 fn assert_same(label: &str, a: &impl Model, b: &impl Model, tolerance: f64) {
     assert!(!a.support().is_empty(), "{label}: nothing to compare");
-    assert_close(
-        label,
-        &a.coefficient_matrix(),
-        &b.coefficient_matrix(),
-        tolerance,
-    );
+    assert_close(label, &a.coefficient_matrix(), &b.coefficient_matrix(), tolerance);
     assert_close(label, &a.intercepts(), &b.intercepts(), 10.0 * tolerance);
     let (ca, cb) = (a.certificate(), b.certificate());
-    assert!(
-        (ca.objective - cb.objective).abs() <= 1e-10 * ca.scale,
-        "{label}: {ca} {cb}"
-    );
+    assert!((ca.objective - cb.objective).abs() <= 1e-10 * ca.scale, "{label}: {ca} {cb}");
 }
 
 /// For λ at 0.3 and 0.03 of λ_max and each kind of solver.
@@ -57,20 +49,9 @@ fn groups_of_one_are_the_lasso() {
     for (n, p) in [(N, P), (8, 15)] {
         let (x, y) = single(1, n, p);
         settings(&x, &y, |label, lambda, method| {
-            let fit = |groups| {
-                exact(GroupLasso::new(lambda, groups).solver(method.clone()))
-                    .fit(&x, &y)
-                    .unwrap()
-            };
-            let lasso = exact(Lasso::new(lambda).solver(method.clone()))
-                .fit(&x, &y)
-                .unwrap();
-            assert_same(
-                label,
-                &lasso,
-                &fit(Groups::from_sizes(&vec![1; p]).unwrap()),
-                1e-9,
-            );
+            let fit = |groups| exact(GroupLasso::new(lambda, groups).solver(method.clone())).fit(&x, &y).unwrap();
+            let lasso = exact(Lasso::new(lambda).solver(method.clone())).fit(&x, &y).unwrap();
+            assert_same(label, &lasso, &fit(Groups::from_sizes(&vec![1; p]).unwrap()), 1e-9);
             let backwards: Vec<Vec<usize>> = (0..p).rev().map(|j| vec![j]).collect();
             assert_same(label, &lasso, &fit(Groups::new(&backwards).unwrap()), 1e-9);
         });
@@ -84,18 +65,11 @@ fn sparse_groups_end_in_the_lasso_and_in_the_group_lasso() {
         let sizes = [vec![1, 4, 2], vec![1; p - 7]].concat();
         let groups = || Groups::from_sizes(&sizes).unwrap();
         settings(&x, &y, |label, lambda, method| {
-            let sparse = |tau| {
-                exact(SparseGroupLasso::new(lambda, tau, groups()).solver(method.clone()))
-                    .fit(&x, &y)
-                    .unwrap()
-            };
-            let lasso = exact(Lasso::new(lambda).solver(method.clone()))
-                .fit(&x, &y)
-                .unwrap();
+            let sparse =
+                |tau| exact(SparseGroupLasso::new(lambda, tau, groups()).solver(method.clone())).fit(&x, &y).unwrap();
+            let lasso = exact(Lasso::new(lambda).solver(method.clone())).fit(&x, &y).unwrap();
             assert_same(&format!("{label} τ 1"), &lasso, &sparse(1.0), 1e-8);
-            let group = exact(GroupLasso::new(lambda, groups()).solver(method.clone()))
-                .fit(&x, &y)
-                .unwrap();
+            let group = exact(GroupLasso::new(lambda, groups()).solver(method.clone())).fit(&x, &y).unwrap();
             assert_same(&format!("{label} τ 0"), &group, &sparse(0.0), 1e-8);
         });
     }
@@ -106,14 +80,8 @@ fn elastic_nets_end_in_the_lasso_and_in_ridge_regression() {
     for (n, p) in [(N, P), (8, 15)] {
         let (x, y) = single(3, n, p);
         settings(&x, &y, |label, lambda, method| {
-            let net = |rho| {
-                exact(ElasticNet::new(lambda, rho).solver(method.clone()))
-                    .fit(&x, &y)
-                    .unwrap()
-            };
-            let lasso = exact(Lasso::new(lambda).solver(method.clone()))
-                .fit(&x, &y)
-                .unwrap();
+            let net = |rho| exact(ElasticNet::new(lambda, rho).solver(method.clone())).fit(&x, &y).unwrap();
+            let lasso = exact(Lasso::new(lambda).solver(method.clone())).fit(&x, &y).unwrap();
             assert_same(&format!("{label} ρ 1"), &lasso, &net(1.0), 1e-8);
 
             // Ridge: (X̃ᵀX̃/n + λ) w = X̃ᵀỹ/n.
@@ -130,9 +98,7 @@ fn elastic_nets_end_in_the_lasso_and_in_ridge_regression() {
 fn gaussian_elimination(mut a: Array2<f64>, mut b: Array1<f64>) -> Array1<f64> {
     let p = b.len();
     for k in 0..p {
-        let pivot = (k..p)
-            .max_by(|&i, &j| a[[i, k]].abs().total_cmp(&a[[j, k]].abs()))
-            .unwrap();
+        let pivot = (k..p).max_by(|&i, &j| a[[i, k]].abs().total_cmp(&a[[j, k]].abs())).unwrap();
         for j in 0..p {
             a.swap([k, j], [pivot, j]);
         }
@@ -157,23 +123,13 @@ fn one_task_is_no_task() {
     let (x, y) = single(4, N, P);
     let wide = y.clone().insert_axis(ndarray::Axis(1));
     settings(&x, &y, |label, lambda, method| {
-        let lasso = exact(Lasso::new(lambda).solver(method.clone()))
-            .fit(&x, &y)
-            .unwrap();
-        let multi = exact(MultiTaskLasso::new(lambda).solver(method.clone()))
-            .fit(&x, &wide)
-            .unwrap();
+        let lasso = exact(Lasso::new(lambda).solver(method.clone())).fit(&x, &y).unwrap();
+        let multi = exact(MultiTaskLasso::new(lambda).solver(method.clone())).fit(&x, &wide).unwrap();
         assert_same(label, &lasso, &multi, 1e-9);
-        let net = exact(ElasticNet::new(lambda, 0.4).solver(method.clone()))
-            .fit(&x, &y)
-            .unwrap();
-        let multi = exact(MultiTaskElasticNet::new(lambda, 0.4).solver(method.clone()))
-            .fit(&x, &wide)
-            .unwrap();
+        let net = exact(ElasticNet::new(lambda, 0.4).solver(method.clone())).fit(&x, &y).unwrap();
+        let multi = exact(MultiTaskElasticNet::new(lambda, 0.4).solver(method.clone())).fit(&x, &wide).unwrap();
         assert_same(label, &net, &multi, 1e-9);
-        let own = exact(Penalized::new(lambda, L1::new(P)).multi_response().solver(method))
-            .fit(&x, &wide)
-            .unwrap();
+        let own = exact(Penalized::new(lambda, L1::new(P)).multi_response().solver(method)).fit(&x, &wide).unwrap();
         assert_same(label, &lasso, &own, 1e-9);
     });
 }
@@ -185,37 +141,18 @@ fn tasks_are_groups_of_a_kronecker_product() {
     let (x, y) = regression(5, n, p, q);
     let mut big = Array2::zeros((n * q, p * q));
     for t in 0..q {
-        big.slice_mut(s![t * n..(t + 1) * n, t * p..(t + 1) * p])
-            .assign(&x);
+        big.slice_mut(s![t * n..(t + 1) * n, t * p..(t + 1) * p]).assign(&x);
     }
     let stacked: Array1<f64> = y.t().iter().copied().collect();
-    let groups: Vec<Vec<usize>> = (0..p)
-        .map(|j| (0..q).map(|t| t * p + j).collect())
-        .collect();
+    let groups: Vec<Vec<usize>> = (0..p).map(|j| (0..q).map(|t| t * p + j).collect()).collect();
     for lambda in [2.0, 0.2, 0.02] {
         for (name, method) in main_solvers() {
-            let multi = exact(MultiTaskLasso::new(lambda).solver(method.clone()))
-                .intercept(false)
-                .fit(&x, &y)
-                .unwrap();
+            let multi = exact(MultiTaskLasso::new(lambda).solver(method.clone())).intercept(false).fit(&x, &y).unwrap();
             // The mean runs over n·q observations there.
-            let group = GroupLasso::new(lambda / q as f64, Groups::new(&groups).unwrap())
-                .weights(vec![1.0; p]);
-            let group = exact(group.solver(method))
-                .intercept(false)
-                .fit(&big, &stacked)
-                .unwrap();
-            let found = group
-                .coefficients()
-                .to_owned()
-                .into_shape_with_order((q, p))
-                .unwrap();
-            assert_close(
-                &format!("{name} λ {lambda}"),
-                multi.coefficients().t(),
-                &found,
-                1e-8,
-            );
+            let group = GroupLasso::new(lambda / q as f64, Groups::new(&groups).unwrap()).weights(vec![1.0; p]);
+            let group = exact(group.solver(method)).intercept(false).fit(&big, &stacked).unwrap();
+            let found = group.coefficients().to_owned().into_shape_with_order((q, p)).unwrap();
+            assert_close(&format!("{name} λ {lambda}"), multi.coefficients().t(), &found, 1e-8);
             assert!(lambda > 1.0 || multi.support().len() > 2);
         }
     }
@@ -226,12 +163,8 @@ fn latent_groups_without_overlap_are_groups() {
     let (x, y) = single(6, N, P);
     let groups = || Groups::new(&[vec![0, 5, 2], vec![1], vec![9, 8], vec![3, 4, 6, 7]]).unwrap();
     settings(&x, &y, |label, lambda, method| {
-        let group = exact(GroupLasso::new(lambda, groups()).solver(method.clone()))
-            .fit(&x, &y)
-            .unwrap();
-        let latent = exact(LatentGroupLasso::new(lambda, groups()).solver(method))
-            .fit(&x, &y)
-            .unwrap();
+        let group = exact(GroupLasso::new(lambda, groups()).solver(method.clone())).fit(&x, &y).unwrap();
+        let latent = exact(LatentGroupLasso::new(lambda, groups()).solver(method)).fit(&x, &y).unwrap();
         assert_same(label, &group, &latent, 1e-9);
     });
 }
@@ -241,50 +174,23 @@ fn latent_groups_without_overlap_are_groups() {
 fn latent_groups_by_columns_and_by_prox() {
     for (n, p, seed) in [(N, P, 7), (12, 14, 8)] {
         let (x, y) = single(seed, n, p);
-        let lists = vec![
-            vec![0, 1, 2, 3],
-            vec![3, 4, 5],
-            vec![5, 0],
-            (6..p).collect(),
-            vec![2, 9, 7],
-        ];
-        for weights in [
-            vec![2.0, 3f64.sqrt(), 2f64.sqrt(), 2.0, 3f64.sqrt()],
-            vec![1.0, 2.0, 0.5, INF, 0.7],
-        ] {
+        let lists = vec![vec![0, 1, 2, 3], vec![3, 4, 5], vec![5, 0], (6..p).collect(), vec![2, 9, 7]];
+        for weights in [vec![2.0, 3f64.sqrt(), 2f64.sqrt(), 2.0, 3f64.sqrt()], vec![1.0, 2.0, 0.5, INF, 0.7]] {
             // Features of an excluded group only cannot be fitted; both sides must agree on that, too.
             let groups = Groups::overlapping(&lists, p).unwrap();
-            let penalty = LatentOverlap::new(groups.clone())
-                .with_weights(weights.clone())
-                .unwrap();
+            let penalty = LatentOverlap::new(groups.clone()).with_weights(weights.clone()).unwrap();
             let f = smooth(&x, &y.clone().insert_axis(ndarray::Axis(1)));
             for share in [0.5, 0.1] {
                 let lambda = some_lambda(&f, &penalty, share);
-                let fista = Fista {
-                    stopping: stopping(1e-12, 100_000),
-                    ..Fista::default()
-                };
-                let by_prox =
-                    fista.solve(&Problem::new(&f, &penalty, lambda), Start::Zero, &mut ());
-                assert!(
-                    by_prox.certificate.relative_gap() <= 1e-10,
-                    "{} {}",
-                    by_prox.status,
-                    by_prox.certificate
-                );
+                let fista = Fista { stopping: stopping(1e-12, 100_000), ..Fista::default() };
+                let by_prox = fista.solve(&Problem::new(&f, &penalty, lambda), Start::Zero, &mut ());
+                assert!(by_prox.certificate.relative_gap() <= 1e-10, "{} {}", by_prox.status, by_prox.certificate);
                 for (name, method) in main_solvers() {
                     let label = format!("{name} weights {weights:?} λ {lambda}");
-                    let estimator =
-                        LatentGroupLasso::new(lambda, groups.clone()).weights(weights.clone());
-                    let model = exact(estimator.solver(method))
-                        .intercept(false)
-                        .fit(&x, &y)
-                        .unwrap();
+                    let estimator = LatentGroupLasso::new(lambda, groups.clone()).weights(weights.clone());
+                    let model = exact(estimator.solver(method)).intercept(false).fit(&x, &y).unwrap();
                     let (a, b) = (model.certificate(), by_prox.certificate);
-                    assert!(
-                        (a.objective - b.objective).abs() <= 1e-10 * a.scale,
-                        "{label}: {a} {b}"
-                    );
+                    assert!((a.objective - b.objective).abs() <= 1e-10 * a.scale, "{label}: {a} {b}");
                     assert_close(&label, model.coefficients(), &by_prox.coefficients, 2e-5);
                     assert!((a.scale - b.scale).abs() <= 1e-12 * a.scale);
                 }
@@ -345,38 +251,24 @@ fn all_options<X: AsDesign + ?Sized>(
     p: usize,
 ) -> Vec<(String, Array2<f64>)> {
     let mut rng = Rng::new(99);
-    let weights: Vec<f64> = (0..y.len())
-        .map(|i| if i % 5 == 0 { 0.0 } else { rng.uniform() })
-        .collect();
-    let groups = || {
-        Groups::new(&[
-            (0..p).step_by(2).collect::<Vec<_>>(),
-            (1..p).step_by(2).collect(),
-        ])
-        .unwrap()
-    };
+    let weights: Vec<f64> = (0..y.len()).map(|i| if i % 5 == 0 { 0.0 } else { rng.uniform() }).collect();
+    let groups = || Groups::new(&[(0..p).step_by(2).collect::<Vec<_>>(), (1..p).step_by(2).collect()]).unwrap();
     let mut all = Vec::new();
     for (name, method) in main_solvers() {
         for intercept in [false, true] {
             for standardize in [false, true] {
                 for weighted in [false, true] {
-                    let label = format!(
-                        "{name} intercept {intercept} standardize {standardize} weighted {weighted}"
-                    );
+                    let label = format!("{name} intercept {intercept} standardize {standardize} weighted {weighted}");
                     macro_rules! fit {
                         ($estimator:expr, $y:expr) => {{
-                            let mut e = exact($estimator.solver(method.clone()))
-                                .intercept(intercept)
-                                .standardize(standardize);
+                            let mut e =
+                                exact($estimator.solver(method.clone())).intercept(intercept).standardize(standardize);
                             if weighted {
                                 e = e.sample_weights(weights.clone());
                             }
                             let model = e.fit(x, $y).unwrap_or_else(|e| panic!("{label}: {e}"));
                             all.push((label.clone(), model.coefficient_matrix()));
-                            all.push((
-                                label.clone(),
-                                model.intercepts().insert_axis(ndarray::Axis(1)),
-                            ));
+                            all.push((label.clone(), model.intercepts().insert_axis(ndarray::Axis(1))));
                             all.push((label.clone(), model.predict_matrix(x).unwrap()));
                         }};
                     }
@@ -395,13 +287,7 @@ fn all_options<X: AsDesign + ?Sized>(
 fn storages_do_not_matter() {
     let (n, p) = (25, 9);
     let (x, wide) = regression(9, n, p, 2);
-    let mut x = x.mapv(|v| {
-        if v.abs() < 0.7 {
-            0.0
-        } else {
-            f64::from(v as f32)
-        }
-    });
+    let mut x = x.mapv(|v| if v.abs() < 0.7 { 0.0 } else { f64::from(v as f32) });
     x.column_mut(4).fill(0.0);
     x.column_mut(7).fill(3.0);
     let y = wide.column(0).to_owned();
@@ -417,19 +303,10 @@ fn storages_do_not_matter() {
     compare("f32", all_options(&x.mapv(|v| v as f32), &y, &wide, p));
     let mut padded = Array2::from_elem((2 * n, 3 * p), f64::MAX);
     padded.slice_mut(s![..;2, ..;3]).assign(&x);
-    compare(
-        "strided",
-        all_options(&padded.slice(s![..;2, ..;3]), &y, &wide, p),
-    );
+    compare("strided", all_options(&padded.slice(s![..;2, ..;3]), &y, &wide, p));
     let mirrored = x.slice(s![..;-1, ..]).to_owned();
-    compare(
-        "reversed rows",
-        all_options(&mirrored.slice(s![..;-1, ..]), &y, &wide, p),
-    );
-    compare(
-        "dense",
-        all_options(&Dense::new(x.view()).unwrap(), &y, &wide, p),
-    );
+    compare("reversed rows", all_options(&mirrored.slice(s![..;-1, ..]), &y, &wide, p));
+    compare("dense", all_options(&Dense::new(x.view()).unwrap(), &y, &wide, p));
     let csc = Csc::from_dense(&Dense::new(x.view()).unwrap()).unwrap();
     compare("csc", all_options(&csc, &y, &wide, p));
     let order = Rng::new(3).permutation(p);
@@ -439,21 +316,11 @@ fn storages_do_not_matter() {
     }
     compare(
         "columns",
-        all_options(
-            &Columns::new(Dense::new(shuffled.view()).unwrap(), order.clone()).unwrap(),
-            &y,
-            &wide,
-            p,
-        ),
+        all_options(&Columns::new(Dense::new(shuffled.view()).unwrap(), order.clone()).unwrap(), &y, &wide, p),
     );
     let csc = Csc::from_dense(&Dense::new(shuffled.view()).unwrap()).unwrap();
-    compare(
-        "columns of csc",
-        all_options(&Columns::new(csc, order).unwrap(), &y, &wide, p),
-    );
-    let own = Own {
-        columns: x.columns().into_iter().map(|c| c.to_vec()).collect(),
-    };
+    compare("columns of csc", all_options(&Columns::new(csc, order).unwrap(), &y, &wide, p));
+    let own = Own { columns: x.columns().into_iter().map(|c| c.to_vec()).collect() };
     compare("own", all_options(&own, &y, &wide, p));
 }
 
@@ -470,16 +337,10 @@ fn solvers_agree() {
             let reference = solve(&solvers()[0].1, stopping(0.0, 10_000), &problem);
             for (name, method) in solvers() {
                 let found = solve(&method, stopping(1e-14, 100_000), &problem);
-                let label = format!(
-                    "{name} on {} n {n}: {} {}",
-                    entry.name, found.status, found.certificate
-                );
+                let label = format!("{name} on {} n {n}: {} {}", entry.name, found.status, found.certificate);
                 assert_close(&label, &found.coefficients, &reference.coefficients, 1e-6);
                 let (a, b) = (found.certificate, reference.certificate);
-                assert!(
-                    (a.objective - b.objective).abs() <= 1e-12 * a.scale,
-                    "{label}"
-                );
+                assert!((a.objective - b.objective).abs() <= 1e-12 * a.scale, "{label}");
             }
         }
     }
@@ -489,15 +350,8 @@ fn solvers_agree() {
 fn whole_weights_are_repeated_rows_and_weight_zero_is_none() {
     let (x, y) = single(13, N, P);
     let counts: Vec<usize> = (0..N).map(|i| [1, 0, 3, 2][i % 4]).collect();
-    let rows: Vec<usize> = counts
-        .iter()
-        .enumerate()
-        .flat_map(|(i, &c)| vec![i; c])
-        .collect();
-    let (x_long, y_long) = (
-        x.select(ndarray::Axis(0), &rows),
-        y.select(ndarray::Axis(0), &rows),
-    );
+    let rows: Vec<usize> = counts.iter().enumerate().flat_map(|(i, &c)| vec![i; c]).collect();
+    let (x_long, y_long) = (x.select(ndarray::Axis(0), &rows), y.select(ndarray::Axis(0), &rows));
     let weights: Vec<f64> = counts.iter().map(|&c| 1e-3 * c as f64).collect();
     // What stands in a row of weight 0 must not matter at all.
     let (mut x_wild, mut y_wild) = (x.clone(), y.clone());
@@ -506,47 +360,25 @@ fn whole_weights_are_repeated_rows_and_weight_zero_is_none() {
         y_wild[i] = -1e7;
     }
     settings(&x, &y, |label, lambda, method| {
-        for (intercept, standardize) in [(true, false), (true, true), (false, false), (false, true)]
-        {
+        for (intercept, standardize) in [(true, false), (true, true), (false, false), (false, true)] {
             macro_rules! compare {
                 ($estimator:expr) => {{
-                    let e = exact($estimator.solver(method.clone()))
-                        .intercept(intercept)
-                        .standardize(standardize);
+                    let e = exact($estimator.solver(method.clone())).intercept(intercept).standardize(standardize);
                     let long = e.fit(&x_long, &y_long).unwrap();
                     let weighted = e.clone().sample_weights(weights.clone());
                     let label = format!("{label} intercept {intercept} standardize {standardize}");
                     let short = weighted.fit(&x, &y).unwrap();
                     assert_same(&label, &long, &short, 1e-8);
-                    assert!(
-                        (long.r_squared() - short.r_squared()).abs() < 1e-9,
-                        "{label}"
-                    );
-                    assert!(
-                        (long.certificate().scale / short.certificate().scale - 1.0).abs() < 1e-9,
-                        "{label}"
-                    );
-                    assert_same(
-                        &format!("{label} wild"),
-                        &long,
-                        &weighted.fit(&x_wild, &y_wild).unwrap(),
-                        1e-7,
-                    );
+                    assert!((long.r_squared() - short.r_squared()).abs() < 1e-9, "{label}");
+                    assert!((long.certificate().scale / short.certificate().scale - 1.0).abs() < 1e-9, "{label}");
+                    assert_same(&format!("{label} wild"), &long, &weighted.fit(&x_wild, &y_wild).unwrap(), 1e-7);
                     let csc = Csc::from_dense(&Dense::new(x.view()).unwrap()).unwrap();
-                    assert_same(
-                        &format!("{label} csc"),
-                        &long,
-                        &weighted.fit(&csc, &y).unwrap(),
-                        1e-8,
-                    );
+                    assert_same(&format!("{label} csc"), &long, &weighted.fit(&csc, &y).unwrap(), 1e-8);
                 }};
             }
             compare!(Lasso::new(lambda));
             compare!(ElasticNet::new(lambda, 0.5));
-            compare!(GroupLasso::new(
-                lambda,
-                Groups::from_sizes(&[3, 2, 5]).unwrap()
-            ));
+            compare!(GroupLasso::new(lambda, Groups::from_sizes(&[3, 2, 5]).unwrap()));
         }
     });
 }
@@ -559,27 +391,12 @@ fn an_intercept_is_centring_and_a_column_of_ones() {
     let mut weights = vec![1.0; P + 1];
     weights[P] = 0.0;
     settings(&x, &y, |label, lambda, method| {
-        let with = exact(Lasso::new(lambda).solver(method.clone()))
-            .fit(&x, &y)
-            .unwrap();
-        let without = exact(Lasso::new(lambda).weights(weights.clone()).solver(method))
-            .intercept(false)
-            .fit(&ones, &y)
-            .unwrap();
-        assert_close(
-            label,
-            with.coefficients(),
-            without.coefficients().slice(s![..P]),
-            1e-8,
-        );
-        assert!(
-            (with.intercept() - without.coefficients()[P]).abs() < 1e-7,
-            "{label}"
-        );
-        assert!(
-            (with.certificate().objective - without.certificate().objective).abs() < 1e-10,
-            "{label}"
-        );
+        let with = exact(Lasso::new(lambda).solver(method.clone())).fit(&x, &y).unwrap();
+        let without =
+            exact(Lasso::new(lambda).weights(weights.clone()).solver(method)).intercept(false).fit(&ones, &y).unwrap();
+        assert_close(label, with.coefficients(), without.coefficients().slice(s![..P]), 1e-8);
+        assert!((with.intercept() - without.coefficients()[P]).abs() < 1e-7, "{label}");
+        assert!((with.certificate().objective - without.certificate().objective).abs() < 1e-10, "{label}");
     });
 }
 
@@ -593,14 +410,9 @@ fn a_path_is_its_points() {
         let penalty = GroupL2::new(Partition::from_sizes(&sizes).unwrap());
         let max = some_lambda(&f, &penalty, 1.0);
         let lambdas: Vec<f64> = (0..12).map(|k| max * 0.6f64.powi(k)).collect();
-        let problem: Problem<'_, LinearPredictor<Dense<'static, f64>, Squared>, _> =
-            Problem::new(&f, &penalty, max);
+        let problem: Problem<'_, LinearPredictor<Dense<'static, f64>, Squared>, _> = Problem::new(&f, &penalty, max);
         for form in [Form::Auto, Form::Gram, Form::Residual] {
-            let solver = BlockDescent {
-                stopping: stopping(1e-13, 100_000),
-                form,
-                ..BlockDescent::default()
-            };
+            let solver = BlockDescent { stopping: stopping(1e-13, 100_000), form, ..BlockDescent::default() };
             let mut path = Vec::new();
             solver.solve_path(&problem, &lambdas, Start::Zero, &mut (), &mut |s| {
                 path.push(s);
@@ -609,21 +421,12 @@ fn a_path_is_its_points() {
             assert_eq!(path.len(), lambdas.len());
             for (solution, &lambda) in path.iter().zip(&lambdas) {
                 let alone = solver.solve(&Problem { lambda, ..problem }, Start::Zero, &mut ());
-                assert_close(
-                    &format!("{form:?} λ {lambda}"),
-                    &solution.coefficients,
-                    &alone.coefficients,
-                    1e-5,
-                );
+                assert_close(&format!("{form:?} λ {lambda}"), &solution.coefficients, &alone.coefficients, 1e-5);
                 assert!(
                     (solution.certificate.objective - alone.certificate.objective).abs()
                         <= 1e-12 * alone.certificate.scale
                 );
-                assert!(
-                    solution.certificate.gap <= 1e-12 * alone.certificate.scale,
-                    "{}",
-                    solution.certificate
-                );
+                assert!(solution.certificate.gap <= 1e-12 * alone.certificate.scale, "{}", solution.certificate);
             }
         }
     }

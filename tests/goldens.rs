@@ -125,13 +125,20 @@ fn check(name: &str) {
                     let start = std::time::Instant::now();
                     let model = estimator.fit(&x, $y).expect("a fit");
                     if start.elapsed().as_secs_f64() > 1.0 {
-                        println!("{label}: {:?} {} {} {}", start.elapsed(), model.status(), model.iterations(), model.certificate());
+                        println!(
+                            "{label}: {:?} {} {} {}",
+                            start.elapsed(),
+                            model.status(),
+                            model.iterations(),
+                            model.certificate()
+                        );
                     }
                     let objective = at("objective").as_f64().expect("P");
                     let certificate = model.certificate();
                     assert!(
                         (certificate.objective - objective).abs() <= 1e-11 * certificate.scale,
-                        "{label}: objective {} is not {objective}", certificate.objective
+                        "{label}: objective {} is not {objective}",
+                        certificate.objective
                     );
                     assert!(certificate.gap <= 1e-12 * certificate.scale, "{label}: {certificate} {}", model.status());
                     scales.check(&label, &model, &w, &b, tolerance);

@@ -44,14 +44,8 @@ fn covariance(x: &Array2<f64>) -> Array2<f64> {
     centred.t().dot(&centred) / x.nrows() as f64
 }
 
-fn largest_difference<'a>(
-    a: impl IntoIterator<Item = &'a f64>,
-    b: impl IntoIterator<Item = &'a f64>,
-) -> f64 {
-    a.into_iter()
-        .zip(b)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f64::max)
+fn largest_difference<'a>(a: impl IntoIterator<Item = &'a f64>, b: impl IntoIterator<Item = &'a f64>) -> f64 {
+    a.into_iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
 /// `max |W Θ − I|`.
@@ -66,11 +60,7 @@ fn kkt(model: &PrecisionModel, s: &Array2<f64>, thresholds: impl Fn(usize, usize
     for ((i, j), &theta) in model.precision().indexed_iter() {
         let g = s[[i, j]] - model.covariance()[[i, j]];
         let t = thresholds(i, j);
-        let violation = if theta != 0.0 {
-            (g + t * theta.signum()).abs()
-        } else {
-            (g.abs() - t).max(0.0)
-        };
+        let violation = if theta != 0.0 { (g + t * theta.signum()).abs() } else { (g.abs() - t).max(0.0) };
         worst = worst.max(violation);
     }
     worst
@@ -78,9 +68,7 @@ fn kkt(model: &PrecisionModel, s: &Array2<f64>, thresholds: impl Fn(usize, usize
 
 fn matrix(value: &Value) -> Array2<f64> {
     let rows = value.as_array().unwrap();
-    Array2::from_shape_fn((rows.len(), rows[0].as_array().unwrap().len()), |(i, j)| {
-        rows[i][j].as_f64().unwrap()
-    })
+    Array2::from_shape_fn((rows.len(), rows[0].as_array().unwrap().len()), |(i, j)| rows[i][j].as_f64().unwrap())
 }
 
 fn golden(name: &str) -> Value {
@@ -90,10 +78,7 @@ fn golden(name: &str) -> Value {
 
 /// One value or a list of them.
 fn list(value: &Value) -> Vec<Value> {
-    value
-        .as_array()
-        .cloned()
-        .unwrap_or_else(|| vec![value.clone()])
+    value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
 }
 
 // ------------------------------------------------------------------------------------------------------------- goldens
@@ -105,16 +90,10 @@ fn goldens_to_eight_digits_by_both_routes() {
         let s = matrix(&golden["covariance"]);
         let (lambdas, precisions) = match golden.get("lambdas") {
             Some(lambdas) => (list(lambdas), list(&golden["precision"])),
-            None => (
-                vec![golden["lambda"].clone()],
-                vec![golden["precision"].clone()],
-            ),
+            None => (vec![golden["lambda"].clone()], vec![golden["precision"].clone()]),
         };
         let lambda_max = GraphicalLasso::default().lambda_max_covariance(&s).unwrap();
-        assert!(
-            (lambda_max / golden["lambda_max"].as_f64().unwrap() - 1.0).abs() < 1e-12,
-            "{name}"
-        );
+        assert!((lambda_max / golden["lambda_max"].as_f64().unwrap() - 1.0).abs() < 1e-12, "{name}");
         for (k, lambda) in lambdas.iter().enumerate() {
             let expected = matrix(&precisions[k]);
             let of = |key: &str| list(&golden[key])[k].clone();
@@ -126,30 +105,16 @@ fn goldens_to_eight_digits_by_both_routes() {
                 let error = largest_difference(model.precision(), &expected) / size;
                 assert!(error < 1e-8, "{name} {route}: {error:e}");
                 let objective = of("objective").as_f64().unwrap();
-                assert!(
-                    (model.certificate().objective - objective).abs() < 1e-9 * objective.abs(),
-                    "{name} {route}"
-                );
+                assert!((model.certificate().objective - objective).abs() < 1e-9 * objective.abs(), "{name} {route}");
                 if route == "newton" {
-                    assert_eq!(
-                        model.edge_count() as u64,
-                        of("edges").as_u64().unwrap(),
-                        "{name}"
-                    );
+                    assert_eq!(model.edge_count() as u64, of("edges").as_u64().unwrap(), "{name}");
                 }
-                assert_eq!(
-                    model.components().len() as u64,
-                    of("components").as_u64().unwrap(),
-                    "{name} {route}"
-                );
+                assert_eq!(model.components().len() as u64, of("components").as_u64().unwrap(), "{name} {route}");
                 assert!(inverse_error(&model) < 1e-10, "{name} {route}");
             }
         }
         if let Some(x) = golden.get("x") {
-            let model = GraphicalLasso::new(lambdas[0].as_f64().unwrap())
-                .tolerance(1e-13)
-                .fit(&matrix(x))
-                .unwrap();
+            let model = GraphicalLasso::new(lambdas[0].as_f64().unwrap()).tolerance(1e-13).fit(&matrix(x)).unwrap();
             assert!(largest_difference(model.precision(), &matrix(&precisions[0])) < 1e-8);
         }
     }
@@ -162,16 +127,8 @@ fn both_routes_agree_and_meet_the_optimality_conditions() {
     for (n, p, lambda) in [(60, 12, 0.05), (60, 12, 0.2), (8, 15, 0.1)] {
         let x = samples(n, p, p as u64);
         let s = covariance(&x);
-        let a = GraphicalLasso::new(lambda)
-            .tolerance(1e-12)
-            .fit(&x)
-            .unwrap();
-        let b = GraphicalLasso::new(lambda)
-            .tolerance(1e-12)
-            .solver(Fista::default())
-            .tolerance(1e-12)
-            .fit(&x)
-            .unwrap();
+        let a = GraphicalLasso::new(lambda).tolerance(1e-12).fit(&x).unwrap();
+        let b = GraphicalLasso::new(lambda).tolerance(1e-12).solver(Fista::default()).tolerance(1e-12).fit(&x).unwrap();
         assert!(largest_difference(a.precision(), b.precision()) < 1e-5);
         assert!((a.certificate().objective - b.certificate().objective).abs() < 1e-10 * p as f64);
         assert!(kkt(&a, &s, |i, j| if i == j { 0.0 } else { lambda }) < 1e-5);
@@ -183,23 +140,12 @@ fn both_routes_agree_and_meet_the_optimality_conditions() {
 #[test]
 fn the_gap_bounds_the_distance_to_the_optimum() {
     let s = covariance(&samples(20, 15, 3));
-    let best = GraphicalLasso::new(0.05)
-        .tolerance(1e-13)
-        .fit_covariance(&s)
-        .unwrap()
-        .certificate()
-        .objective;
+    let best = GraphicalLasso::new(0.05).tolerance(1e-13).fit_covariance(&s).unwrap().certificate().objective;
     for limit in 0..6 {
-        let model = GraphicalLasso::new(0.05)
-            .tolerance(1e-13)
-            .max_iterations(limit)
-            .accept_unconverged(true);
+        let model = GraphicalLasso::new(0.05).tolerance(1e-13).max_iterations(limit).accept_unconverged(true);
         let model = model.fit_covariance(&s).unwrap();
         let c = model.certificate();
-        assert!(
-            c.gap >= c.objective - best - c.rounding,
-            "{limit}: {c:?} {best}"
-        );
+        assert!(c.gap >= c.objective - best - c.rounding, "{limit}: {c:?} {best}");
         assert!(c.gap.is_finite(), "{limit}: {c:?}");
     }
 }
@@ -208,10 +154,7 @@ fn the_gap_bounds_the_distance_to_the_optimum() {
 fn ten_digits_are_reached_on_well_posed_data() {
     let s = covariance(&samples(200, 40, 9));
     for lambda in [0.3, 0.1, 0.03, 0.01] {
-        let model = GraphicalLasso::new(lambda)
-            .tolerance(1e-10)
-            .fit_covariance(&s)
-            .unwrap();
+        let model = GraphicalLasso::new(lambda).tolerance(1e-10).fit_covariance(&s).unwrap();
         assert_eq!(model.status(), Status::Converged, "{lambda}");
         assert!(model.certificate().relative_gap() <= 1e-10);
     }
@@ -224,14 +167,8 @@ fn permuting_the_variables_permutes_the_answer() {
     let s = covariance(&samples(40, 10, 4));
     let order = [3, 7, 0, 9, 1, 8, 2, 5, 6, 4];
     let permuted = Array2::from_shape_fn((10, 10), |(i, j)| s[[order[i], order[j]]]);
-    let a = GraphicalLasso::new(0.1)
-        .tolerance(1e-13)
-        .fit_covariance(&s)
-        .unwrap();
-    let b = GraphicalLasso::new(0.1)
-        .tolerance(1e-13)
-        .fit_covariance(&permuted)
-        .unwrap();
+    let a = GraphicalLasso::new(0.1).tolerance(1e-13).fit_covariance(&s).unwrap();
+    let b = GraphicalLasso::new(0.1).tolerance(1e-13).fit_covariance(&permuted).unwrap();
     let back = Array2::from_shape_fn((10, 10), |(i, j)| a.precision()[[order[i], order[j]]]);
     assert!(largest_difference(&back, b.precision()) < 1e-6);
 }
@@ -243,23 +180,12 @@ fn units_do_not_matter_beyond_the_weights() {
     let scaled = Array2::from_shape_fn(x.dim(), |(i, j)| x[[i, j]] * units[j] + 1e3 * units[j]);
     // One unit for all: Θ(c²S, c²λ) = Θ(S, λ)/c².
     let a = GraphicalLasso::new(0.1).tolerance(1e-12).fit(&x).unwrap();
-    let b = GraphicalLasso::new(0.1 * 1e-20)
-        .tolerance(1e-12)
-        .fit(&(&x * 1e-10))
-        .unwrap();
+    let b = GraphicalLasso::new(0.1 * 1e-20).tolerance(1e-12).fit(&(&x * 1e-10)).unwrap();
     let rescaled = &b.precision() * 1e-20;
     assert!(largest_difference(a.precision(), &rescaled) < 1e-8);
     // Different units: with correlation_scale only the units of the answer differ.
-    let a = GraphicalLasso::new(0.1)
-        .correlation_scale(true)
-        .tolerance(1e-12)
-        .fit(&x)
-        .unwrap();
-    let b = GraphicalLasso::new(0.1)
-        .correlation_scale(true)
-        .tolerance(1e-12)
-        .fit(&scaled)
-        .unwrap();
+    let a = GraphicalLasso::new(0.1).correlation_scale(true).tolerance(1e-12).fit(&x).unwrap();
+    let b = GraphicalLasso::new(0.1).correlation_scale(true).tolerance(1e-12).fit(&scaled).unwrap();
     assert!(largest_difference(&a.partial_correlations(), &b.partial_correlations()) < 1e-7);
     for ((i, j), v) in a.precision().indexed_iter() {
         assert!((b.precision()[[i, j]] * units[i] * units[j] - v).abs() < 1e-6);
@@ -267,10 +193,7 @@ fn units_do_not_matter_beyond_the_weights() {
     // … and it is the graphical lasso of the correlation matrix.
     let s = covariance(&x);
     let r = Array2::from_shape_fn(s.dim(), |(i, j)| s[[i, j]] / (s[[i, i]] * s[[j, j]]).sqrt());
-    let c = GraphicalLasso::new(0.1)
-        .tolerance(1e-12)
-        .fit_covariance(&r)
-        .unwrap();
+    let c = GraphicalLasso::new(0.1).tolerance(1e-12).fit_covariance(&r).unwrap();
     assert!(largest_difference(&a.partial_correlations(), &c.partial_correlations()) < 1e-7);
 }
 
@@ -278,18 +201,9 @@ fn units_do_not_matter_beyond_the_weights() {
 fn sample_weights_are_repeated_rows() {
     let x = samples(20, 5, 6);
     let weights: Vec<f64> = (0..20).map(|i| (i % 3) as f64).collect();
-    let rows: Vec<usize> = (0..20)
-        .flat_map(|i| std::iter::repeat_n(i, i % 3))
-        .collect();
-    let a = GraphicalLasso::new(0.1)
-        .tolerance(1e-12)
-        .sample_weights(weights)
-        .fit(&x)
-        .unwrap();
-    let b = GraphicalLasso::new(0.1)
-        .tolerance(1e-12)
-        .fit(&x.select(Axis(0), &rows))
-        .unwrap();
+    let rows: Vec<usize> = (0..20).flat_map(|i| std::iter::repeat_n(i, i % 3)).collect();
+    let a = GraphicalLasso::new(0.1).tolerance(1e-12).sample_weights(weights).fit(&x).unwrap();
+    let b = GraphicalLasso::new(0.1).tolerance(1e-12).fit(&x.select(Axis(0), &rows)).unwrap();
     assert!(largest_difference(a.precision(), b.precision()) < 1e-9);
     assert!(largest_difference(a.mean(), b.mean()) < 1e-12);
 }
@@ -298,10 +212,7 @@ fn sample_weights_are_repeated_rows() {
 fn components_are_those_of_the_thresholded_covariance() {
     let s = covariance(&samples(30, 25, 7));
     for lambda in [0.05, 0.1, 0.15, 0.2, 0.3] {
-        let model = GraphicalLasso::new(lambda)
-            .tolerance(1e-10)
-            .fit_covariance(&s)
-            .unwrap();
+        let model = GraphicalLasso::new(lambda).tolerance(1e-10).fit_covariance(&s).unwrap();
         // Union of labels until nothing changes.
         let mut label: Vec<usize> = (0..25).collect();
         for _ in 0..25 {
@@ -325,22 +236,13 @@ fn components_are_those_of_the_thresholded_covariance() {
 #[test]
 fn threads_do_not_change_a_bit() {
     let p = 90;
-    let parts: Vec<Array2<f64>> = (0..3)
-        .map(|k| covariance(&samples(40, p / 3, 20 + k)))
-        .collect();
+    let parts: Vec<Array2<f64>> = (0..3).map(|k| covariance(&samples(40, p / 3, 20 + k))).collect();
     let block = |i: usize, j: usize| {
-        if i / 30 == j / 30 {
-            parts[i / 30][[i % 30, j % 30]]
-        } else {
-            0.0
-        }
+        if i / 30 == j / 30 { parts[i / 30][[i % 30, j % 30]] } else { 0.0 }
     };
     let s = Array2::from_shape_fn((p, p), |(i, j)| block(i, j));
     let fit = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| GraphicalLasso::new(0.05).fit_covariance(&s).unwrap())
     };
     assert_eq!(fit(1).precision(), fit(3).precision());
@@ -350,35 +252,19 @@ fn threads_do_not_change_a_bit() {
 
 #[test]
 fn one_two_and_unrelated_variables() {
-    let one = GraphicalLasso::new(0.5)
-        .fit_covariance(&array![[4.0]])
-        .unwrap();
+    let one = GraphicalLasso::new(0.5).fit_covariance(&array![[4.0]]).unwrap();
     assert_eq!(one.precision(), array![[0.25]]);
-    let two = GraphicalLasso::new(0.5)
-        .fit_covariance(&array![[2.0, -1.5], [-1.5, 3.0]])
-        .unwrap();
+    let two = GraphicalLasso::new(0.5).fit_covariance(&array![[2.0, -1.5], [-1.5, 3.0]]).unwrap();
     let det = 2.0 * 3.0 - 1.0;
     let expected = array![[3.0 / det, 1.0 / det], [1.0 / det, 2.0 / det]];
     assert!(largest_difference(two.precision(), &expected) < 1e-15);
     assert_eq!(two.iterations(), 0);
-    let identity = GraphicalLasso::new(0.1)
-        .fit_covariance(&Array2::<f64>::eye(3))
-        .unwrap();
+    let identity = GraphicalLasso::new(0.1).fit_covariance(&Array2::<f64>::eye(3)).unwrap();
     assert_eq!(identity.precision(), Array2::<f64>::eye(3));
-    assert_eq!(
-        (identity.edges().len(), identity.components().len()),
-        (0, 3)
-    );
+    assert_eq!((identity.edges().len(), identity.components().len()), (0, 3));
     assert_eq!(identity.status(), Status::Converged);
-    let diagonal = GraphicalLasso::new(0.0)
-        .fit_covariance(&Array2::from_diag(&array![1.0, 4.0, 0.25]))
-        .unwrap();
-    assert!(
-        largest_difference(
-            diagonal.precision(),
-            &Array2::from_diag(&array![1.0, 0.25, 4.0])
-        ) < 1e-15
-    );
+    let diagonal = GraphicalLasso::new(0.0).fit_covariance(&Array2::from_diag(&array![1.0, 4.0, 0.25])).unwrap();
+    assert!(largest_difference(diagonal.precision(), &Array2::from_diag(&array![1.0, 0.25, 4.0])) < 1e-15);
 }
 
 #[test]
@@ -386,24 +272,14 @@ fn lambda_max_gives_the_diagonal_and_less_an_edge() {
     let x = samples(50, 8, 8);
     let s = covariance(&x);
     let lambda_max = GraphicalLasso::default().lambda_max(&x).unwrap();
-    let largest = s
-        .indexed_iter()
-        .filter(|((i, j), _)| i != j)
-        .map(|(_, v)| v.abs())
-        .fold(0.0, f64::max);
+    let largest = s.indexed_iter().filter(|((i, j), _)| i != j).map(|(_, v)| v.abs()).fold(0.0, f64::max);
     assert!((lambda_max - largest).abs() < 1e-14);
     let empty = GraphicalLasso::new(lambda_max).fit(&x).unwrap();
     assert_eq!(empty.edge_count(), 0);
     for i in 0..8 {
         assert!((empty.precision()[[i, i]] * s[[i, i]] - 1.0).abs() < 1e-13);
     }
-    assert_eq!(
-        GraphicalLasso::new(0.999 * lambda_max)
-            .fit(&x)
-            .unwrap()
-            .edge_count(),
-        1
-    );
+    assert_eq!(GraphicalLasso::new(0.999 * lambda_max).fit(&x).unwrap().edge_count(), 1);
 }
 
 #[test]
@@ -412,15 +288,9 @@ fn lambda_zero_inverts_the_covariance_or_says_why_not() {
     let model = GraphicalLasso::new(0.0).fit_covariance(&s).unwrap();
     let product = s.dot(&model.precision());
     assert!(largest_difference(&product, &Array2::eye(6)) < 1e-12);
-    assert!(matches!(
-        GraphicalLasso::new(0.0).fit(&samples(4, 6, 10)),
-        Err(Error::IllPosed { .. })
-    ));
+    assert!(matches!(GraphicalLasso::new(0.0).fit(&samples(4, 6, 10)), Err(Error::IllPosed { .. })));
     let fista = GraphicalLasso::new(0.0).solver(Fista::default());
-    assert!(matches!(
-        fista.fit(&samples(4, 6, 10)),
-        Err(Error::IllPosed { .. })
-    ));
+    assert!(matches!(fista.fit(&samples(4, 6, 10)), Err(Error::IllPosed { .. })));
 }
 
 #[test]
@@ -428,21 +298,10 @@ fn duplicated_variables_and_two_observations() {
     let x = samples(30, 4, 11);
     let twice = ndarray::concatenate(Axis(1), &[x.view(), x.view()]).unwrap();
     for lambda in [1e-5, 1e-3, 0.05] {
-        let model = GraphicalLasso::new(lambda)
-            .tolerance(1e-9)
-            .fit(&twice)
-            .unwrap();
+        let model = GraphicalLasso::new(lambda).tolerance(1e-9).fit(&twice).unwrap();
         // At the smallest λ the condition of Θ, 1e5, leaves fewer digits: the fit says so.
-        let limit = if model.status() == Status::Stalled {
-            1e-7
-        } else {
-            1e-9
-        };
-        assert!(
-            model.certificate().relative_gap() <= limit,
-            "{lambda} {}",
-            model.certificate()
-        );
+        let limit = if model.status() == Status::Stalled { 1e-7 } else { 1e-9 };
+        assert!(model.certificate().relative_gap() <= limit, "{lambda} {}", model.certificate());
         assert!(model.precision().iter().all(|v| v.is_finite()));
     }
     let model = GraphicalLasso::new(0.05).fit(&samples(2, 10, 12)).unwrap();
@@ -459,60 +318,30 @@ fn weights_free_and_exclude_entries() {
         weights[[j, i]] = w;
     }
     let lambda = 0.08;
-    let estimator = GraphicalLasso::new(lambda)
-        .weights(weights.clone())
-        .tolerance(1e-12);
+    let estimator = GraphicalLasso::new(lambda).weights(weights.clone()).tolerance(1e-12);
     let model = estimator.fit_covariance(&s).unwrap();
     assert_eq!(model.precision()[[0, 1]], 0.0);
     assert!((model.covariance()[[2, 5]] - s[[2, 5]]).abs() < 1e-5); // moments of free pairs are matched
     let finite = |i: usize, j: usize| {
-        if i == j {
-            0.0
-        } else {
-            lambda * weights[[i, j]]
-        }
+        if i == j { 0.0 } else { lambda * weights[[i, j]] }
     };
     let thresholds = |i, j| {
-        if weights[[i, j]] == f64::INFINITY {
-            1e300
-        } else {
-            finite(i, j)
-        }
+        if weights[[i, j]] == f64::INFINITY { 1e300 } else { finite(i, j) }
     };
     assert!(kkt(&model, &s, thresholds) < 1e-5);
-    let other = estimator
-        .clone()
-        .solver(Fista::default())
-        .tolerance(1e-12)
-        .fit_covariance(&s)
-        .unwrap();
+    let other = estimator.clone().solver(Fista::default()).tolerance(1e-12).fit_covariance(&s).unwrap();
     assert!(largest_difference(model.precision(), other.precision()) < 1e-5);
     // λ_max: only the free pairs are left.
     let lambda_max = estimator.lambda_max_covariance(&s).unwrap();
-    let at = |l: f64| {
-        estimator
-            .with_lambda(l)
-            .fit_covariance(&s)
-            .unwrap()
-            .edge_count()
-    };
+    let at = |l: f64| estimator.with_lambda(l).fit_covariance(&s).unwrap().edge_count();
     assert_eq!((at(lambda_max * 1.001), at(lambda_max * 0.98)), (2, 3));
     // Everything excluded: the diagonal, even at λ = 0.
-    let none = GraphicalLasso::new(0.0)
-        .weights(Array2::from_elem((6, 6), f64::INFINITY))
-        .fit_covariance(&s)
-        .unwrap();
+    let none = GraphicalLasso::new(0.0).weights(Array2::from_elem((6, 6), f64::INFINITY)).fit_covariance(&s).unwrap();
     assert_eq!(none.edge_count(), 0);
     // Weights are a scaling of λ.
-    let a = GraphicalLasso::new(0.04)
-        .weights(Array2::from_elem((6, 6), 2.0))
-        .tolerance(1e-12)
-        .fit_covariance(&s)
-        .unwrap();
-    let b = GraphicalLasso::new(0.08)
-        .tolerance(1e-12)
-        .fit_covariance(&s)
-        .unwrap();
+    let a =
+        GraphicalLasso::new(0.04).weights(Array2::from_elem((6, 6), 2.0)).tolerance(1e-12).fit_covariance(&s).unwrap();
+    let b = GraphicalLasso::new(0.08).tolerance(1e-12).fit_covariance(&s).unwrap();
     assert!(largest_difference(a.precision(), b.precision()) < 1e-9);
 }
 
@@ -520,15 +349,8 @@ fn weights_free_and_exclude_entries() {
 fn a_penalised_diagonal_is_added_to_the_covariance() {
     let s = covariance(&samples(10, 12, 14));
     let ridge = &s + &(Array2::<f64>::eye(12) * 0.1);
-    let a = GraphicalLasso::new(0.1)
-        .penalize_diagonal(true)
-        .tolerance(1e-12)
-        .fit_covariance(&s)
-        .unwrap();
-    let b = GraphicalLasso::new(0.1)
-        .tolerance(1e-12)
-        .fit_covariance(&ridge)
-        .unwrap();
+    let a = GraphicalLasso::new(0.1).penalize_diagonal(true).tolerance(1e-12).fit_covariance(&s).unwrap();
+    let b = GraphicalLasso::new(0.1).tolerance(1e-12).fit_covariance(&ridge).unwrap();
     assert!(largest_difference(a.precision(), b.precision()) < 1e-12);
     let sum: f64 = a.precision().iter().map(|v| v.abs()).sum();
     let by_hand = (&s * &a.precision()).sum() - a.log_det() + 0.1 * sum;
@@ -543,22 +365,12 @@ fn near_singular_covariances_in_any_order_of_lambda() {
     let mut s = covariance(&x);
     (0..20).for_each(|i| s[[i, i]] += 1e-9);
     let lambdas = [5e-3, 0.5, 2e-2, 0.2, 1e-2, 0.05];
-    let path = GraphicalLasso::default()
-        .tolerance(1e-9)
-        .path_covariance(&s, Grid::values(lambdas))
-        .unwrap();
+    let path = GraphicalLasso::default().tolerance(1e-9).path_covariance(&s, Grid::values(lambdas)).unwrap();
     for model in path.models() {
-        let cold = GraphicalLasso::new(model.lambda())
-            .tolerance(1e-9)
-            .fit_covariance(&s)
-            .unwrap();
+        let cold = GraphicalLasso::new(model.lambda()).tolerance(1e-9).fit_covariance(&s).unwrap();
         assert!(model.certificate().relative_gap() <= 1e-9);
         let difference = (cold.certificate().objective - model.certificate().objective).abs();
-        assert!(
-            difference <= 2e-9 * 20.0,
-            "{} {difference:e}",
-            model.lambda()
-        );
+        assert!(difference <= 2e-9 * 20.0, "{} {difference:e}", model.lambda());
     }
 }
 
@@ -567,31 +379,16 @@ fn near_singular_covariances_in_any_order_of_lambda() {
 #[test]
 fn the_model_describes_itself() {
     let x = samples(80, 6, 16);
-    let model = GraphicalLasso::new(0.05)
-        .variable_names(["a", "b", "c", "d", "e", "f"])
-        .fit(&x)
-        .unwrap();
+    let model = GraphicalLasso::new(0.05).variable_names(["a", "b", "c", "d", "e", "f"]).fit(&x).unwrap();
     let edges = model.edges();
     assert_eq!(edges.len(), model.edge_count());
-    assert!(
-        edges
-            .windows(2)
-            .all(|e| e[0].partial_correlation.abs() >= e[1].partial_correlation.abs())
-    );
+    assert!(edges.windows(2).all(|e| e[0].partial_correlation.abs() >= e[1].partial_correlation.abs()));
     for e in &edges {
         assert!(e.i < e.j && e.partial_correlation.abs() < 1.0);
-        assert_eq!(
-            model.partial_correlations()[[e.j, e.i]],
-            e.partial_correlation
-        );
+        assert_eq!(model.partial_correlations()[[e.j, e.i]], e.partial_correlation);
     }
     let text = model.to_string();
-    assert!(
-        text.contains("6 variables")
-            && text.contains("partial corr.")
-            && text.contains("converged"),
-        "{text}"
-    );
+    assert!(text.contains("6 variables") && text.contains("partial corr.") && text.contains("converged"), "{text}");
     assert_eq!(model.precision(), model.precision().t());
     assert_eq!(model.observations(), Some(80));
 }
@@ -601,28 +398,13 @@ fn the_score_is_the_gaussian_log_likelihood() {
     let x = array![[1.0], [2.0], [6.0]];
     let model = GraphicalLasso::new(0.0).fit(&x).unwrap();
     let (mean, variance) = (3.0, 14.0 / 3.0);
-    let density = |x: f64| {
-        -0.5 * ((2.0 * std::f64::consts::PI * variance).ln() + (x - mean) * (x - mean) / variance)
-    };
+    let density = |x: f64| -0.5 * ((2.0 * std::f64::consts::PI * variance).ln() + (x - mean) * (x - mean) / variance);
     let expected = (density(0.0) + density(5.0)) / 2.0;
     assert!((model.score(&array![[0.0], [5.0]]).unwrap() - expected).abs() < 1e-14);
     assert!((model.log_likelihood(&array![[0.0], [5.0]]).unwrap() - 2.0 * expected).abs() < 1e-14);
-    assert!(matches!(
-        model.score(&array![[0.0, 1.0]]),
-        Err(Error::Length {
-            expected: 1,
-            found: 2,
-            ..
-        })
-    ));
-    assert!(matches!(
-        model.score(&array![[f64::NAN]]),
-        Err(Error::NotFinite { .. })
-    ));
-    assert!(matches!(
-        model.score(&Array2::zeros((0, 1))),
-        Err(Error::Empty { .. })
-    ));
+    assert!(matches!(model.score(&array![[0.0, 1.0]]), Err(Error::Length { expected: 1, found: 2, .. })));
+    assert!(matches!(model.score(&array![[f64::NAN]]), Err(Error::NotFinite { .. })));
+    assert!(matches!(model.score(&Array2::zeros((0, 1))), Err(Error::Empty { .. })));
 }
 
 #[test]
@@ -636,15 +418,11 @@ fn paths_warm_start_and_certify_every_point() {
         assert_eq!(model.status(), Status::Converged);
         assert!(model.certificate().relative_gap() <= 1e-6);
         let cold = GraphicalLasso::new(model.lambda()).fit(&x).unwrap();
-        assert!(
-            (cold.certificate().objective - model.certificate().objective).abs() <= 2e-6 * 20.0
-        );
+        assert!((cold.certificate().objective - model.certificate().objective).abs() <= 2e-6 * 20.0);
     }
     assert_eq!(path.to_string().lines().count(), 31);
     // A warm start at the solution takes no step.
-    let same = GraphicalLasso::default()
-        .path(&x, Grid::values([0.05, 0.05]))
-        .unwrap();
+    let same = GraphicalLasso::default().path(&x, Grid::values([0.05, 0.05])).unwrap();
     assert_eq!(same.models()[1].iterations(), 0);
 }
 
@@ -652,14 +430,10 @@ fn paths_warm_start_and_certify_every_point() {
 fn cross_validation_scores_every_fold_and_lambda() {
     let x = samples(60, 8, 18);
     let folds = KFold::new(4).seed(3);
-    let (lambdas, scores) = GraphicalLasso::default()
-        .cross_validate(&x, &folds, Grid::auto(10))
-        .unwrap();
+    let (lambdas, scores) = GraphicalLasso::default().cross_validate(&x, &folds, Grid::auto(10)).unwrap();
     assert_eq!(scores.dim(), (4, 10));
     let split = &sparsereg::cross_validation::Folds::splits(&folds, 60).unwrap()[2];
-    let model = GraphicalLasso::new(lambdas[6])
-        .fit(&x.select(Axis(0), &split.train))
-        .unwrap();
+    let model = GraphicalLasso::new(lambdas[6]).fit(&x.select(Axis(0), &split.train)).unwrap();
     let score = model.score(&x.select(Axis(0), &split.test)).unwrap();
     assert!((score - scores[[2, 6]]).abs() < 1e-2);
 }
@@ -669,64 +443,30 @@ fn cross_validation_scores_every_fold_and_lambda() {
 #[test]
 fn limits_and_watchers_end_a_fit_with_the_partial_answer() {
     let s = covariance(&samples(20, 15, 19));
-    match GraphicalLasso::new(0.05)
-        .max_iterations(1)
-        .fit_covariance(&s)
-    {
+    match GraphicalLasso::new(0.05).max_iterations(1).fit_covariance(&s) {
         Err(Error::NotConverged(partial)) => {
-            assert_eq!(
-                (partial.status, partial.iterations),
-                (Status::IterationLimit, 1)
-            );
+            assert_eq!((partial.status, partial.iterations), (Status::IterationLimit, 1));
             assert_eq!(partial.coefficients.dim(), (15, 15));
         }
         other => panic!("{other:?}"),
     }
-    let none = GraphicalLasso::new(0.05)
-        .max_iterations(0)
-        .accept_unconverged(true)
-        .fit_covariance(&s)
-        .unwrap();
-    assert_eq!(
-        (none.status(), none.iterations()),
-        (Status::IterationLimit, 0)
-    );
-    let limited = GraphicalLasso::new(0.05)
-        .time_limit(Duration::ZERO)
-        .accept_unconverged(true);
-    assert_eq!(
-        limited.fit_covariance(&s).unwrap().status(),
-        Status::TimeLimit
-    );
-    for estimator in [
-        GraphicalLasso::new(0.05),
-        GraphicalLasso::new(0.05).solver(Fista::default()),
-    ] {
+    let none = GraphicalLasso::new(0.05).max_iterations(0).accept_unconverged(true).fit_covariance(&s).unwrap();
+    assert_eq!((none.status(), none.iterations()), (Status::IterationLimit, 0));
+    let limited = GraphicalLasso::new(0.05).time_limit(Duration::ZERO).accept_unconverged(true);
+    assert_eq!(limited.fit_covariance(&s).unwrap().status(), Status::TimeLimit);
+    for estimator in [GraphicalLasso::new(0.05), GraphicalLasso::new(0.05).solver(Fista::default())] {
         let mut calls = 0;
         let mut watch = |progress: &Progress| {
             assert_eq!(progress.lambda, 0.05);
             calls += 1;
-            if calls == 2 {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            if calls == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let model = estimator
-            .accept_unconverged(true)
-            .fit_covariance_watched(&s, &mut watch)
-            .unwrap();
+        let model = estimator.accept_unconverged(true).fit_covariance_watched(&s, &mut watch).unwrap();
         assert_eq!(model.status(), Status::Cancelled);
     }
     // A tolerance that arithmetic cannot certify ends, and says so.
-    let exact = GraphicalLasso::new(0.05)
-        .tolerance(0.0)
-        .fit_covariance(&s)
-        .unwrap();
-    assert!(matches!(
-        exact.status(),
-        Status::Stalled | Status::Converged
-    ));
+    let exact = GraphicalLasso::new(0.05).tolerance(0.0).fit_covariance(&s).unwrap();
+    assert!(matches!(exact.status(), Status::Stalled | Status::Converged));
     assert!(exact.certificate().relative_gap() < 1e-13);
 }
 
@@ -735,51 +475,20 @@ fn limits_and_watchers_end_a_fit_with_the_partial_answer() {
 #[test]
 fn bad_input_is_named() {
     let fit = |s: Array2<f64>| GraphicalLasso::new(0.1).fit_covariance(&s).unwrap_err();
-    assert!(matches!(
-        fit(Array2::zeros((0, 0))),
-        Error::Empty {
-            argument: "covariance"
-        }
-    ));
-    assert!(matches!(
-        fit(Array2::zeros((2, 3))),
-        Error::Length {
-            expected: 2,
-            found: 3,
-            ..
-        }
-    ));
-    assert!(matches!(
-        fit(array![[1.0, 0.2], [0.3, 1.0]]),
-        Error::NotSymmetric {
-            row: 1,
-            column: 0,
-            ..
-        }
-    ));
+    assert!(matches!(fit(Array2::zeros((0, 0))), Error::Empty { argument: "covariance" }));
+    assert!(matches!(fit(Array2::zeros((2, 3))), Error::Length { expected: 2, found: 3, .. }));
+    assert!(matches!(fit(array![[1.0, 0.2], [0.3, 1.0]]), Error::NotSymmetric { row: 1, column: 0, .. }));
     match fit(array![[1.0, f64::NAN], [0.3, 1.0]]) {
-        Error::NotFinite {
-            argument: "covariance",
-            index,
-            ..
-        } => assert_eq!(index, [0, 1]),
+        Error::NotFinite { argument: "covariance", index, .. } => assert_eq!(index, [0, 1]),
         other => panic!("{other:?}"),
     }
     match fit(array![[1.0, 2.0], [2.0, 1.0]]) {
-        Error::NotPositiveDefinite {
-            argument: "covariance",
-            eigenvalue,
-        } => assert!((eigenvalue + 1.0).abs() < 1e-12),
+        Error::NotPositiveDefinite { argument: "covariance", eigenvalue } => assert!((eigenvalue + 1.0).abs() < 1e-12),
         other => panic!("{other:?}"),
     }
     for variance in [0.0, -1.0] {
         match fit(array![[1.0, 0.0], [0.0, variance]]) {
-            Error::OutOfRange {
-                argument: "covariance",
-                index,
-                value,
-                ..
-            } => {
+            Error::OutOfRange { argument: "covariance", index, value, .. } => {
                 assert_eq!((index, value), (vec![1, 1], variance));
             }
             other => panic!("{other:?}"),
@@ -787,135 +496,36 @@ fn bad_input_is_named() {
     }
     let x = array![[1.0, 2.0], [3.0, 2.0], [4.0, 2.0]];
     match GraphicalLasso::new(0.1).fit(&x) {
-        Err(Error::OutOfRange {
-            argument: "samples",
-            index,
-            value,
-            ..
-        }) => assert_eq!((index, value), (vec![1], 0.0)),
+        Err(Error::OutOfRange { argument: "samples", index, value, .. }) => assert_eq!((index, value), (vec![1], 0.0)),
         other => panic!("{other:?}"),
     }
-    assert!(matches!(
-        GraphicalLasso::new(0.1).fit(&Array2::<f64>::zeros((0, 3))),
-        Err(Error::Empty { .. })
-    ));
-    assert!(matches!(
-        GraphicalLasso::new(0.1).fit(&Array2::<f64>::zeros((3, 0))),
-        Err(Error::Empty { .. })
-    ));
+    assert!(matches!(GraphicalLasso::new(0.1).fit(&Array2::<f64>::zeros((0, 3))), Err(Error::Empty { .. })));
+    assert!(matches!(GraphicalLasso::new(0.1).fit(&Array2::<f64>::zeros((3, 0))), Err(Error::Empty { .. })));
     match GraphicalLasso::new(0.1).fit(&array![[1.0, 2.0], [f64::INFINITY, 0.0]]) {
-        Err(Error::NotFinite {
-            argument: "samples",
-            index,
-            ..
-        }) => assert_eq!(index, [1, 0]),
+        Err(Error::NotFinite { argument: "samples", index, .. }) => assert_eq!(index, [1, 0]),
         other => panic!("{other:?}"),
     }
-    assert!(matches!(
-        GraphicalLasso::new(0.1).fit(&array![[1.0, 2.0]]),
-        Err(Error::OutOfRange { .. })
-    ));
+    assert!(matches!(GraphicalLasso::new(0.1).fit(&array![[1.0, 2.0]]), Err(Error::OutOfRange { .. })));
     let s = array![[1.0, 0.5], [0.5, 1.0]];
     for lambda in [-1.0, f64::NAN, f64::INFINITY] {
         let error = GraphicalLasso::new(lambda).fit_covariance(&s).unwrap_err();
-        assert!(matches!(
-            error,
-            Error::OutOfRange {
-                argument: "lambda",
-                ..
-            }
-        ));
+        assert!(matches!(error, Error::OutOfRange { argument: "lambda", .. }));
     }
-    let error = GraphicalLasso::new(0.1)
-        .tolerance(f64::NAN)
-        .fit_covariance(&s)
-        .unwrap_err();
-    assert!(matches!(
-        error,
-        Error::OutOfRange {
-            argument: "tolerance",
-            ..
-        }
-    ));
-    let weighted = |w: Array2<f64>| {
-        GraphicalLasso::new(0.1)
-            .weights(w)
-            .fit_covariance(&s)
-            .unwrap_err()
-    };
-    assert!(matches!(
-        weighted(Array2::ones((3, 3))),
-        Error::Length {
-            argument: "weights",
-            ..
-        }
-    ));
-    assert!(matches!(
-        weighted(array![[0.0, -1.0], [-1.0, 0.0]]),
-        Error::OutOfRange {
-            argument: "weights",
-            ..
-        }
-    ));
-    assert!(matches!(
-        weighted(array![[0.0, f64::NAN], [1.0, 0.0]]),
-        Error::OutOfRange {
-            argument: "weights",
-            ..
-        }
-    ));
-    assert!(matches!(
-        weighted(array![[0.0, 1.0], [2.0, 0.0]]),
-        Error::NotSymmetric {
-            argument: "weights",
-            ..
-        }
-    ));
-    let error = GraphicalLasso::new(0.1)
-        .variable_names(["a"])
-        .fit_covariance(&s)
-        .unwrap_err();
-    assert!(matches!(
-        error,
-        Error::Length {
-            argument: "variable_names",
-            expected: 2,
-            found: 1
-        }
-    ));
-    let error = GraphicalLasso::new(0.1)
-        .sample_weights([1.0])
-        .fit_covariance(&s)
-        .unwrap_err();
-    assert!(matches!(
-        error,
-        Error::Unsupported {
-            argument: "sample_weights",
-            ..
-        }
-    ));
-    let error = GraphicalLasso::new(0.1)
-        .sample_weights([1.0])
-        .fit(&x)
-        .unwrap_err();
-    assert!(matches!(
-        error,
-        Error::Length {
-            argument: "sample_weights",
-            ..
-        }
-    ));
-    let error = GraphicalLasso::new(0.1)
-        .sample_weights([0.0, 0.0, 0.0])
-        .fit(&x)
-        .unwrap_err();
-    assert!(matches!(
-        error,
-        Error::OutOfRange {
-            argument: "sample_weights",
-            ..
-        }
-    ));
+    let error = GraphicalLasso::new(0.1).tolerance(f64::NAN).fit_covariance(&s).unwrap_err();
+    assert!(matches!(error, Error::OutOfRange { argument: "tolerance", .. }));
+    let weighted = |w: Array2<f64>| GraphicalLasso::new(0.1).weights(w).fit_covariance(&s).unwrap_err();
+    assert!(matches!(weighted(Array2::ones((3, 3))), Error::Length { argument: "weights", .. }));
+    assert!(matches!(weighted(array![[0.0, -1.0], [-1.0, 0.0]]), Error::OutOfRange { argument: "weights", .. }));
+    assert!(matches!(weighted(array![[0.0, f64::NAN], [1.0, 0.0]]), Error::OutOfRange { argument: "weights", .. }));
+    assert!(matches!(weighted(array![[0.0, 1.0], [2.0, 0.0]]), Error::NotSymmetric { argument: "weights", .. }));
+    let error = GraphicalLasso::new(0.1).variable_names(["a"]).fit_covariance(&s).unwrap_err();
+    assert!(matches!(error, Error::Length { argument: "variable_names", expected: 2, found: 1 }));
+    let error = GraphicalLasso::new(0.1).sample_weights([1.0]).fit_covariance(&s).unwrap_err();
+    assert!(matches!(error, Error::Unsupported { argument: "sample_weights", .. }));
+    let error = GraphicalLasso::new(0.1).sample_weights([1.0]).fit(&x).unwrap_err();
+    assert!(matches!(error, Error::Length { argument: "sample_weights", .. }));
+    let error = GraphicalLasso::new(0.1).sample_weights([0.0, 0.0, 0.0]).fit(&x).unwrap_err();
+    assert!(matches!(error, Error::OutOfRange { argument: "sample_weights", .. }));
 }
 
 #[test]
@@ -924,14 +534,8 @@ fn collinear_variables_need_a_penalty_between_them() {
     let twice = ndarray::concatenate(Axis(1), &[x.view(), x.view()]).unwrap();
     let mut weights = Array2::ones((6, 6));
     (weights[[1, 4]], weights[[4, 1]]) = (0.0, 0.0);
-    let error = GraphicalLasso::new(0.1)
-        .weights(weights)
-        .fit(&twice)
-        .unwrap_err();
-    assert!(
-        matches!(&error, Error::IllPosed { reason } if reason.contains("1, 4")),
-        "{error}"
-    );
+    let error = GraphicalLasso::new(0.1).weights(weights).fit(&twice).unwrap_err();
+    assert!(matches!(&error, Error::IllPosed { reason } if reason.contains("1, 4")), "{error}");
     // x₂ = x₀ + x₁, all three pairs free, embedded in penalised ones.
     let mut x = samples(30, 6, 22);
     for i in 0..30 {
@@ -941,9 +545,6 @@ fn collinear_variables_need_a_penalty_between_them() {
     for (i, j) in [(0, 1), (0, 2), (1, 2)] {
         (weights[[i, j]], weights[[j, i]]) = (0.0, 0.0);
     }
-    let error = GraphicalLasso::new(0.1)
-        .weights(weights)
-        .fit(&x)
-        .unwrap_err();
+    let error = GraphicalLasso::new(0.1).weights(weights).fit(&x).unwrap_err();
     assert!(matches!(error, Error::IllPosed { .. }), "{error}");
 }

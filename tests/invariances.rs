@@ -53,35 +53,15 @@ fn order_of_features_and_rows() {
         let a = fit!(Lasso::new(0.1), method, &x, &y);
         let b = fit!(Lasso::new(0.1), method, &moved, &y_moved);
         assert!(!a.support().is_empty());
-        assert_close(
-            label,
-            &a.coefficients().select(Axis(0), &columns),
-            b.coefficients(),
-            1e-9,
-        );
+        assert_close(label, &a.coefficients().select(Axis(0), &columns), b.coefficients(), 1e-9);
         assert_close(label, [&a.intercept()], [&b.intercept()], 1e-8);
         let group = |l: &[usize]| GroupLasso::new(0.1, Groups::from_labels(l).unwrap());
         let a = fit!(group(&old_labels), method, &x, &y);
         let b = fit!(group(&new_labels), method, &moved, &y_moved);
-        assert_close(
-            label,
-            &a.coefficients().select(Axis(0), &columns),
-            b.coefficients(),
-            1e-7,
-        );
+        assert_close(label, &a.coefficients().select(Axis(0), &columns), b.coefficients(), 1e-7);
         let a = fit!(MultiTaskLasso::new(0.2), method, &x, &wide);
-        let b = fit!(
-            MultiTaskLasso::new(0.2),
-            method,
-            &moved,
-            &wide.select(Axis(0), &rows)
-        );
-        assert_close(
-            label,
-            &a.coefficients().select(Axis(0), &columns),
-            b.coefficients(),
-            1e-7,
-        );
+        let b = fit!(MultiTaskLasso::new(0.2), method, &moved, &wide.select(Axis(0), &rows));
+        assert_close(label, &a.coefficients().select(Axis(0), &columns), b.coefficients(), 1e-7);
     });
 }
 
@@ -101,40 +81,14 @@ fn scales() {
                 ($new:expr, $y:expr, $weights:expr, $tolerance:expr) => {{
                     let new = $new;
                     let weights: &[f64] = $weights;
-                    let base = fit!(new(0.1).weights(weights.to_vec()), method, &x, $y)
-                        .coefficient_matrix();
+                    let base = fit!(new(0.1).weights(weights.to_vec()), method, &x, $y).coefficient_matrix();
                     assert!(base.iter().any(|&w| w != 0.0));
-                    let scaled_y = fit!(
-                        new(0.1 * size).weights(weights.to_vec()),
-                        method,
-                        &x,
-                        &($y * c)
-                    );
-                    assert_close(
-                        &format!("{label} {c} y"),
-                        &(scaled_y.coefficient_matrix() / c),
-                        &base,
-                        $tolerance,
-                    );
-                    let scaled_x = fit!(
-                        new(0.1 * size).weights(weights.to_vec()),
-                        method,
-                        &(&x * c),
-                        $y
-                    );
-                    assert_close(
-                        &format!("{label} {c} X"),
-                        &(scaled_x.coefficient_matrix() * c),
-                        &base,
-                        $tolerance,
-                    );
+                    let scaled_y = fit!(new(0.1 * size).weights(weights.to_vec()), method, &x, &($y * c));
+                    assert_close(&format!("{label} {c} y"), &(scaled_y.coefficient_matrix() / c), &base, $tolerance);
+                    let scaled_x = fit!(new(0.1 * size).weights(weights.to_vec()), method, &(&x * c), $y);
+                    assert_close(&format!("{label} {c} X"), &(scaled_x.coefficient_matrix() * c), &base, $tolerance);
                     let scaled_w = fit!(new(0.1 / size).weights(heavier(weights)), method, &x, $y);
-                    assert_close(
-                        &format!("{label} {c} ω"),
-                        &scaled_w.coefficient_matrix(),
-                        &base,
-                        $tolerance,
-                    );
+                    assert_close(&format!("{label} {c} ω"), &scaled_w.coefficient_matrix(), &base, $tolerance);
                 }};
             }
             law!(|l| Lasso::new(l), &y, &weights, 1e-8);
@@ -144,24 +98,14 @@ fn scales() {
         // The ridge part does not scale with y: w is linear in y at the same λ.
         let base = fit!(ElasticNet::new(0.1, 0.0), method, &x, &y);
         let scaled = fit!(ElasticNet::new(0.1, 0.0), method, &x, &(&y * 1e4));
-        assert_close(
-            label,
-            &(&scaled.coefficients() / 1e4),
-            base.coefficients(),
-            1e-8,
-        );
+        assert_close(label, &(&scaled.coefficients() / 1e4), base.coefficients(), 1e-8);
         // Sample weights are rescaled to mean 1.
         let s: Vec<f64> = (0..x.nrows()).map(|i| 1.0 + (i % 4) as f64).collect();
         let base = fit!(Lasso::new(0.1).sample_weights(s.clone()), method, &x, &y);
         for c in [1e-200, 3.0, 1e300] {
             let s: Vec<f64> = s.iter().map(|s| s * c).collect();
             let scaled = fit!(Lasso::new(0.1).sample_weights(s), method, &x, &y);
-            assert_close(
-                &format!("{label} s {c:e}"),
-                scaled.coefficients(),
-                base.coefficients(),
-                1e-9,
-            );
+            assert_close(&format!("{label} s {c:e}"), scaled.coefficients(), base.coefficients(), 1e-9);
         }
     });
 }
@@ -170,23 +114,11 @@ fn scales() {
 fn standardised_fits_do_not_know_units() {
     each(|label, x, wide, method| {
         let y = wide.column(0).to_owned();
-        let units: Array1<f64> = (0..x.ncols())
-            .map(|j| 10f64.powi(j as i32 % 7 - 3))
-            .collect();
+        let units: Array1<f64> = (0..x.ncols()).map(|j| 10f64.powi(j as i32 % 7 - 3)).collect();
         let base = fit!(Lasso::new(0.2).standardize(true), method, &x, &y);
-        let other = fit!(
-            Lasso::new(0.2).standardize(true),
-            method,
-            &(&x * &units),
-            &y
-        );
+        let other = fit!(Lasso::new(0.2).standardize(true), method, &(&x * &units), &y);
         assert!(!base.support().is_empty());
-        assert_close(
-            label,
-            &(&other.coefficients() * &units),
-            base.coefficients(),
-            1e-8,
-        );
+        assert_close(label, &(&other.coefficients() * &units), base.coefficients(), 1e-8);
         assert_close(label, [&other.intercept()], [&base.intercept()], 1e-7);
     });
 }
@@ -196,35 +128,15 @@ fn standardised_fits_do_not_know_units() {
 fn rotations_of_tasks() {
     let (a, b) = (0.6, 0.8);
     let rotation = ndarray::array![[a, -b, 0.0], [b * a, a * a, -b], [b * b, a * b, a]];
-    assert_close(
-        "orthogonal",
-        &rotation.t().dot(&rotation),
-        &Array2::eye(3),
-        1e-12,
-    );
+    assert_close("orthogonal", &rotation.t().dot(&rotation), &Array2::eye(3), 1e-12);
     each(|label, x, y, method| {
         let base = fit!(MultiTaskLasso::new(0.3), method, &x, &y);
         assert!(!base.support().is_empty());
         let turned = fit!(MultiTaskLasso::new(0.3), method, &x, &y.dot(&rotation));
-        assert_close(
-            label,
-            turned.coefficients(),
-            &base.coefficients().dot(&rotation),
-            1e-7,
-        );
+        assert_close(label, turned.coefficients(), &base.coefficients().dot(&rotation), 1e-7);
         let base = fit!(MultiTaskElasticNet::new(0.3, 0.5), method, &x, &y);
-        let turned = fit!(
-            MultiTaskElasticNet::new(0.3, 0.5),
-            method,
-            &x,
-            &y.dot(&rotation)
-        );
-        assert_close(
-            label,
-            turned.coefficients(),
-            &base.coefficients().dot(&rotation),
-            1e-7,
-        );
+        let turned = fit!(MultiTaskElasticNet::new(0.3, 0.5), method, &x, &y.dot(&rotation));
+        assert_close(label, turned.coefficients(), &base.coefficients().dot(&rotation), 1e-7);
     });
 }
 
@@ -243,15 +155,11 @@ fn copies_and_zeros() {
         assert_close(label, base.coefficients(), &sum, 1e-5);
         assert!((p..p + 3).all(|j| w[j] == 0.0), "{label}");
         assert!(
-            (base.certificate().objective - twice.certificate().objective).abs()
-                <= 1e-10 * base.certificate().scale
+            (base.certificate().objective - twice.certificate().objective).abs() <= 1e-10 * base.certificate().scale
         );
         let net = fit!(ElasticNet::new(0.1, 0.5), method, &more, &y);
         let w = net.coefficients();
-        assert!(
-            (0..p).all(|j| (w[j] - w[j + p + 3]).abs() < 1e-8),
-            "{label}: {w}"
-        );
+        assert!((0..p).all(|j| (w[j] - w[j + p + 3]).abs() < 1e-8), "{label}: {w}");
     });
 }
 
@@ -275,26 +183,20 @@ fn translations() {
                         &base.coefficient_matrix(),
                         tolerance,
                     );
-                    let expected =
-                        base.intercepts() + 100.0 * shift - by.dot(&base.coefficient_matrix());
+                    let expected = base.intercepts() + 100.0 * shift - by.dot(&base.coefficient_matrix());
                     assert_close(
                         &format!("{label} {shift}"),
                         &moved.intercepts(),
                         &expected,
                         tolerance * shift * p as f64,
                     );
-                    assert!(
-                        (moved.certificate().scale / base.certificate().scale - 1.0).abs() < 1e-9
-                    );
+                    assert!((moved.certificate().scale / base.certificate().scale - 1.0).abs() < 1e-9);
                 }};
             }
             law!(Lasso::new(0.1), &y);
             law!(Lasso::new(0.1).standardize(true), &y);
             law!(ElasticNet::new(0.1, 0.5), &y);
-            law!(
-                GroupLasso::new(0.1, Groups::from_labels(&labels(p)).unwrap()),
-                &y
-            );
+            law!(GroupLasso::new(0.1, Groups::from_labels(&labels(p)).unwrap()), &y);
             law!(MultiTaskLasso::new(0.2), &wide);
         }
     });
@@ -317,18 +219,9 @@ fn a_start_at_the_solution_is_the_end() {
                     seen += 1;
                     std::ops::ControlFlow::Continue(())
                 };
-                let again =
-                    solve_watched(&method, stopping(1e-10, 100), &problem, start, &mut watch);
-                assert_eq!(
-                    again.iterations, 0,
-                    "{name} on {}: {}",
-                    entry.name, again.certificate
-                );
-                assert_eq!(
-                    again.coefficients, exact.coefficients,
-                    "{name} on {}",
-                    entry.name
-                );
+                let again = solve_watched(&method, stopping(1e-10, 100), &problem, start, &mut watch);
+                assert_eq!(again.iterations, 0, "{name} on {}: {}", entry.name, again.certificate);
+                assert_eq!(again.coefficients, exact.coefficients, "{name} on {}", entry.name);
                 assert!(seen == 1 && again.certificate.gap <= 1e-10 * again.certificate.scale);
             }
         }
@@ -350,13 +243,7 @@ fn a_start_anywhere_ends_at_the_solution() {
         for (name, method) in solvers() {
             for size in [1.0, -100.0] {
                 let start = vec![size; 10];
-                let found = solve_watched(
-                    &method,
-                    stopping(1e-10, 20_000),
-                    &problem,
-                    Start::At(&start),
-                    &mut (),
-                );
+                let found = solve_watched(&method, stopping(1e-10, 20_000), &problem, Start::At(&start), &mut ());
                 let c = found.certificate;
                 assert!(
                     c.gap <= 1e-10 * c.scale,
@@ -378,9 +265,7 @@ fn a_start_anywhere_ends_at_the_solution() {
 fn threads_do_not_change_a_bit() {
     let (n, p) = (400, 2000);
     let mut rng = Rng::new(34);
-    let values = (0..n * p)
-        .map(|_| rng.uniform() - 0.5)
-        .collect::<Vec<f64>>();
+    let values = (0..n * p).map(|_| rng.uniform() - 0.5).collect::<Vec<f64>>();
     let design = Dense::from_columns(values, n, p).unwrap();
     let mut y = vec![0.0; n];
     design.axpy(10..14, &[1.0, -2.0, 1.5, 0.5], &mut y);
@@ -391,24 +276,11 @@ fn threads_do_not_change_a_bit() {
     let lambda = some_lambda(&f, &penalty, 0.1);
     let problem = Problem::new(&f, &penalty, lambda);
     for form in [Form::Auto, Form::Gram, Form::Residual] {
-        let solver = BlockDescent {
-            form,
-            ..BlockDescent::default()
-        };
+        let solver = BlockDescent { form, ..BlockDescent::default() };
         let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let s = pool.install(|| solver.solve(&problem, Start::Zero, &mut ()));
-            (
-                s.coefficients
-                    .iter()
-                    .map(|w| w.to_bits())
-                    .collect::<Vec<_>>(),
-                s.iterations,
-                s.certificate,
-            )
+            (s.coefficients.iter().map(|w| w.to_bits()).collect::<Vec<_>>(), s.iterations, s.certificate)
         };
         let one = run(1);
         assert!(one.0.iter().any(|&w| w != 0));

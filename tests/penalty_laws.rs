@@ -12,15 +12,7 @@ const P: usize = 8;
 
 /// A vector over all columns with some zeros in it.
 fn vector(rng: &mut Rng, len: usize, scale: f64) -> Vec<f64> {
-    (0..len)
-        .map(|_| {
-            if rng.uniform() < 0.25 {
-                0.0
-            } else {
-                scale * rng.normal()
-            }
-        })
-        .collect()
+    (0..len).map(|_| if rng.uniform() < 0.25 { 0.0 } else { scale * rng.normal() }).collect()
 }
 
 fn prox(penalty: &Boxed, b: usize, lambda: f64, step: f64, v: &[f64]) -> Vec<f64> {
@@ -299,20 +291,11 @@ fn check_scale(name: &str, penalty: &impl Penalty, lambda: f64, g: &[f64]) {
     let s = penalty.dual_scale(lambda, g);
     assert!((0.0..=1.0).contains(&s), "{name}: {s}");
     let scaled: Vec<f64> = g.iter().map(|g| s * g).collect();
-    assert!(
-        penalty.critical_lambda(&scaled) <= lambda * (1.0 + 1e-12),
-        "{name}: {s} is infeasible"
-    );
-    assert!(
-        penalty.fenchel_young(lambda, &zero, g, s) <= 1e-24,
-        "{name}: {s}"
-    );
+    assert!(penalty.critical_lambda(&scaled) <= lambda * (1.0 + 1e-12), "{name}: {s} is infeasible");
+    assert!(penalty.fenchel_young(lambda, &zero, g, s) <= 1e-24, "{name}: {s}");
     if 0.0 < s && s < 1.0 {
         let beyond: Vec<f64> = g.iter().map(|g| 1.001 * s * g).collect();
-        assert!(
-            penalty.critical_lambda(&beyond) > lambda,
-            "{name}: {s} is too small"
-        );
+        assert!(penalty.critical_lambda(&beyond) > lambda, "{name}: {s} is too small");
     }
 }
 
@@ -321,22 +304,13 @@ fn free_columns_are_the_columns_of_free_blocks() {
     for entry in entries(P) {
         let penalty = entry.build();
         for lambda in [0.0, 0.7] {
-            let wanted: Vec<usize> = (0..entry.nblocks())
-                .filter(|&b| entry.is_free(b, lambda))
-                .flat_map(|b| entry.block(b))
-                .collect();
-            assert_eq!(
-                penalty.free_columns(lambda),
-                wanted,
-                "{} at {lambda}",
-                entry.name
-            );
+            let wanted: Vec<usize> =
+                (0..entry.nblocks()).filter(|&b| entry.is_free(b, lambda)).flat_map(|b| entry.block(b)).collect();
+            assert_eq!(penalty.free_columns(lambda), wanted, "{} at {lambda}", entry.name);
         }
     }
     let groups = Groups::overlapping(&[vec![0, 1], vec![1, 2], vec![3]], 4).unwrap();
-    let latent = LatentOverlap::new(groups)
-        .with_weights(vec![1.0, 0.0, INF])
-        .unwrap();
+    let latent = LatentOverlap::new(groups).with_weights(vec![1.0, 0.0, INF]).unwrap();
     assert_eq!(latent.free_columns(0.5), [1, 2]);
     assert_eq!(latent.free_columns(0.0), [0, 1, 2]);
 }
@@ -347,37 +321,15 @@ fn everything_is_finite_at_extreme_sizes() {
     each_block(3, |rng, entry, penalty, b, len| {
         for size in [0.0, 1e-150, 1e150] {
             let mut v: Vec<f64> = (0..len).map(|_| size * (0.5 + rng.uniform())).collect();
-            for (lambda, step) in [
-                (0.0, 1.0),
-                (1.0, 1.0),
-                (size, 1.0),
-                (1.0, f64::max(size, 1e-150)),
-            ] {
+            for (lambda, step) in [(0.0, 1.0), (1.0, 1.0), (size, 1.0), (1.0, f64::max(size, 1e-150))] {
                 let context = format!("{} size {size:e} λ {lambda:e} step {step:e}", entry.name);
                 let w = prox(penalty, b, lambda, step, &v);
                 assert!(w.iter().all(|w| w.is_finite()), "{context}: prox {w:?}");
-                assert!(
-                    !penalty.value_block(b, lambda, &v).is_nan(),
-                    "{context}: value"
-                );
-                assert!(
-                    !penalty.critical_lambda_block(b, &v).is_nan(),
-                    "{context}: critical λ"
-                );
-                assert!(
-                    !penalty.conjugate_block(b, lambda, &v).is_nan(),
-                    "{context}: conjugate"
-                );
-                assert!(
-                    penalty
-                        .kkt_block(b, lambda, &vec![0.0; len], &v)
-                        .is_finite(),
-                    "{context}: KKT at 0"
-                );
-                assert!(
-                    !penalty.kkt_block(b, lambda, &w, &v).is_nan(),
-                    "{context}: KKT"
-                );
+                assert!(!penalty.value_block(b, lambda, &v).is_nan(), "{context}: value");
+                assert!(!penalty.critical_lambda_block(b, &v).is_nan(), "{context}: critical λ");
+                assert!(!penalty.conjugate_block(b, lambda, &v).is_nan(), "{context}: conjugate");
+                assert!(penalty.kkt_block(b, lambda, &vec![0.0; len], &v).is_finite(), "{context}: KKT at 0");
+                assert!(!penalty.kkt_block(b, lambda, &w, &v).is_nan(), "{context}: KKT");
                 let gap = penalty.fenchel_young_block(b, lambda, &w, &v, 1.0, &mut Vec::new());
                 assert!(!gap.is_nan(), "{context}: Fenchel–Young");
             }

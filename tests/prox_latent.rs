@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use sparsereg::prox::{
-    LatentOutcome, LatentScratch, LatentValue, block_soft_threshold, latent_overlap,
-    latent_overlap_critical, latent_overlap_decomposition, latent_overlap_value, norm2,
+    LatentOutcome, LatentScratch, LatentValue, block_soft_threshold, latent_overlap, latent_overlap_critical,
+    latent_overlap_decomposition, latent_overlap_value, norm2,
 };
 
 const INF: f64 = f64::INFINITY;
@@ -21,11 +21,7 @@ impl Groups {
         for group in groups {
             starts.push(starts[starts.len() - 1] + group.len());
         }
-        Self {
-            starts,
-            members: groups.concat(),
-            weights: weights.to_vec(),
-        }
+        Self { starts, members: groups.concat(), weights: weights.to_vec() }
     }
     fn with_root_weights(groups: &[Vec<usize>]) -> Self {
         let weights: Vec<f64> = groups.iter().map(|g| (g.len() as f64).sqrt()).collect();
@@ -46,20 +42,12 @@ impl Groups {
     fn prox(&self, y: &[f64], t: f64) -> (Vec<f64>, LatentOutcome, LatentScratch) {
         let mut scratch = LatentScratch::new(y.len(), self.len());
         let mut w = y.to_vec();
-        let outcome = latent_overlap(
-            &mut w,
-            t,
-            &self.starts,
-            &self.members,
-            &self.weights,
-            &mut scratch,
-        );
+        let outcome = latent_overlap(&mut w, t, &self.starts, &self.members, &self.weights, &mut scratch);
         (w, outcome, scratch)
     }
     fn value(&self, w: &[f64]) -> (LatentValue, LatentScratch) {
         let mut scratch = LatentScratch::new(w.len(), self.len());
-        let value =
-            latent_overlap_value(w, &self.starts, &self.members, &self.weights, &mut scratch);
+        let value = latent_overlap_value(w, &self.starts, &self.members, &self.weights, &mut scratch);
         (value, scratch)
     }
     fn decomposition(&self, w: &[f64], scratch: &LatentScratch) -> Vec<f64> {
@@ -101,11 +89,7 @@ fn optimality_gap(groups: &Groups, y: &[f64], t: f64) -> (f64, LatentOutcome) {
         let radius = t * groups.weights[g];
         worst = worst.max((groups.norm(g, &u) - radius) / unit);
         let piece = &copies[groups.starts[g]..groups.starts[g + 1]];
-        let inner: f64 = piece
-            .iter()
-            .zip(groups.group(g))
-            .map(|(v, &j)| v * u[j])
-            .sum();
+        let inner: f64 = piece.iter().zip(groups.group(g)).map(|(v, &j)| v * u[j]).sum();
         gap += (radius * norm2(piece) - inner).abs() / unit / unit;
         for (v, &j) in piece.iter().zip(groups.group(g)) {
             sums[j] += v;
@@ -119,12 +103,7 @@ fn optimality_gap(groups: &Groups, y: &[f64], t: f64) -> (f64, LatentOutcome) {
 
 fn chain(count: usize, size: usize, step: usize) -> (usize, Vec<Vec<usize>>) {
     let p = (count - 1) * step + size;
-    (
-        p,
-        (0..count)
-            .map(|g| (g * step..g * step + size).collect())
-            .collect(),
-    )
+    (p, (0..count).map(|g| (g * step..g * step + size).collect()).collect())
 }
 
 /// Reproducible numbers, near normal, without a dependency.
@@ -136,19 +115,13 @@ fn noise(seed: u64, n: usize) -> Vec<f64> {
         state ^= state << 17;
         (state >> 11) as f64 / (1u64 << 53) as f64 - 0.5
     };
-    (0..n)
-        .map(|_| 1.7 * (draw() + draw() + draw() + draw()))
-        .collect()
+    (0..n).map(|_| 1.7 * (draw() + draw() + draw() + draw())).collect()
 }
 
 /// Noise spread over so many decades (a standard deviation each way).
 fn spread_noise(seed: u64, n: usize, decades: f64) -> Vec<f64> {
     let exponents = noise(seed + 100, n);
-    noise(seed, n)
-        .iter()
-        .zip(&exponents)
-        .map(|(y, e)| y * 10f64.powf(decades * e))
-        .collect()
+    noise(seed, n).iter().zip(&exponents).map(|(y, e)| y * 10f64.powf(decades * e)).collect()
 }
 
 /// Chosen to be hard: chains, nests, coinciding groups, trees, dense random overlap.
@@ -161,32 +134,18 @@ fn structures() -> Vec<(&'static str, usize, Groups)> {
     let nested: Vec<Vec<usize>> = (1..=60).map(|k| (0..k).collect()).collect();
     list.push(("nest", 60, Groups::with_root_weights(&nested)));
     list.push(("nest, equal weights", 60, Groups::new(&nested, &[1.0; 60])));
-    let triplets: Vec<Vec<usize>> = (0..30)
-        .map(|g| (g / 3 * 4..g / 3 * 4 + 6).collect())
-        .collect();
+    let triplets: Vec<Vec<usize>> = (0..30).map(|g| (g / 3 * 4..g / 3 * 4 + 6).collect()).collect();
     let weights: Vec<f64> = (0..30).map(|g| 1.0 + 1e-3 * (g % 3) as f64).collect();
-    list.push((
-        "triplets a thousandth apart",
-        42,
-        Groups::new(&triplets, &weights),
-    ));
+    list.push(("triplets a thousandth apart", 42, Groups::new(&triplets, &weights)));
     list.push(("triplets", 42, Groups::new(&triplets, &[1.0; 30])));
-    let tree: Vec<Vec<usize>> = (0..7)
-        .flat_map(|d| (0..1 << d).map(move |k| (k << (6 - d)..(k + 1) << (6 - d)).collect()))
-        .collect();
+    let tree: Vec<Vec<usize>> =
+        (0..7).flat_map(|d| (0..1 << d).map(move |k| (k << (6 - d)..(k + 1) << (6 - d)).collect())).collect();
     list.push(("tree", 64, Groups::with_root_weights(&tree)));
     let picks = noise(5, 80 * 200);
-    let random: Vec<Vec<usize>> = (0..80)
-        .map(|g| {
-            (0..200)
-                .filter(|&j| j == g || picks[g * 200 + j] > 0.6)
-                .collect()
-        })
-        .collect();
+    let random: Vec<Vec<usize>> =
+        (0..80).map(|g| (0..200).filter(|&j| j == g || picks[g * 200 + j] > 0.6).collect()).collect();
     list.push(("random, dense", 200, Groups::with_root_weights(&random)));
-    let pairs: Vec<Vec<usize>> = (0..16)
-        .flat_map(|i| (0..i).map(move |j| vec![j, i]))
-        .collect();
+    let pairs: Vec<Vec<usize>> = (0..16).flat_map(|i| (0..i).map(move |j| vec![j, i])).collect();
     list.push(("all pairs", 16, Groups::with_root_weights(&pairs)));
     list
 }
@@ -199,12 +158,9 @@ fn hard_structures_reach_the_stated_accuracy() {
             for decades in [0.0, 3.0, 12.0] {
                 let y = spread_noise(seed, p, decades);
                 for fraction in [0.999, 0.7, 0.3, 0.1, 1e-2, 1e-4, 1e-8] {
-                    let (gap, outcome) =
-                        optimality_gap(&groups, &y, fraction * groups.critical(&y));
+                    let (gap, outcome) = optimality_gap(&groups, &y, fraction * groups.critical(&y));
                     if outcome.iterations > most || outcome.residual > worst {
-                        eprintln!(
-                            "{name}, seed {seed}, decades {decades}, t {fraction}: {outcome:?}, gap {gap:e}"
-                        );
+                        eprintln!("{name}, seed {seed}, decades {decades}, t {fraction}: {outcome:?}, gap {gap:e}");
                     }
                     (total, calls) = (total + outcome.iterations, calls + 1);
                     most = most.max(outcome.iterations);
@@ -214,10 +170,7 @@ fn hard_structures_reach_the_stated_accuracy() {
             }
         }
     }
-    eprintln!(
-        "iterations: most {most}, mean {}",
-        total as f64 / calls as f64
-    );
+    eprintln!("iterations: most {most}, mean {}", total as f64 / calls as f64);
     eprintln!("worst residual {worst:e}, worst optimality gap {worst_gap:e}");
     assert!(worst <= 1e-11, "residual {worst:e}");
     assert!(worst_gap <= 1e-12, "gap {worst_gap:e}");
@@ -250,9 +203,7 @@ fn value_is_certified_on_hard_structures() {
                 // The decomposition costs what is claimed.
                 let copies = groups.decomposition(&w, &scratch);
                 let piece = |g: usize| &copies[groups.starts[g]..groups.starts[g + 1]];
-                let cost: f64 = (0..groups.len())
-                    .map(|g| groups.weights[g] * norm2(piece(g)))
-                    .sum();
+                let cost: f64 = (0..groups.len()).map(|g| groups.weights[g] * norm2(piece(g))).sum();
                 assert!((cost / value.primal - 1.0).abs() < 1e-12);
             }
         }
@@ -263,10 +214,7 @@ fn value_is_certified_on_hard_structures() {
 
 #[test]
 fn infinite_and_zero_weights() {
-    let groups = Groups::new(
-        &[vec![0, 1], vec![1, 2], vec![2, 3], vec![4]],
-        &[0.0, 1.0, INF, 2.0],
-    );
+    let groups = Groups::new(&[vec![0, 1], vec![1, 2], vec![2, 3], vec![4]], &[0.0, 1.0, INF, 2.0]);
     let y = [1.0, -2.0, 3.0, 4.0, 1.5];
     let (w, outcome, scratch) = groups.prox(&y, 1.0);
     // 0 and 1 are free; u_1 = 0 leaves column 2 alone in its cylinder; 3 is in no finite group; 4 is below its threshold.
@@ -274,16 +222,10 @@ fn infinite_and_zero_weights() {
         assert!((w - e).abs() < 1e-15);
     }
     assert!(w[3] == 0.0 && w[4] == 0.0 && outcome.residual <= 1e-15);
-    assert_eq!(
-        groups.decomposition(&w, &scratch),
-        [1.0, -2.0, 0.0, w[2], 0.0, 0.0, 0.0]
-    );
+    assert_eq!(groups.decomposition(&w, &scratch), [1.0, -2.0, 0.0, w[2], 0.0, 0.0, 0.0]);
     assert_eq!(groups.prox(&y, 0.0).0, [1.0, -2.0, 3.0, 0.0, 1.5]);
     assert_eq!(groups.prox(&y, INF).0, [1.0, -2.0, 0.0, 0.0, 0.0]);
-    assert_eq!(
-        (groups.value(&y).0.primal, groups.value(&y).0.dual),
-        (INF, INF)
-    );
+    assert_eq!((groups.value(&y).0.primal, groups.value(&y).0.dual), (INF, INF));
     let finite = groups.value(&[1.0, -2.0, 3.0, 0.0, 1.5]).0;
     assert!((finite.primal - 6.0).abs() < 1e-12 && (finite.dual - 6.0).abs() < 1e-12);
     assert_eq!(groups.value(&[0.0; 5]).0.primal, 0.0);
@@ -332,13 +274,7 @@ fn at_the_critical_value_everything_is_exactly_zero() {
         let y = noise(9, p);
         let (w, outcome, _) = groups.prox(&y, groups.critical(&y) * (1.0 + 1e-15));
         assert!(w.iter().all(|&x| x == 0.0), "{name}");
-        assert_eq!(
-            outcome,
-            LatentOutcome {
-                iterations: 0,
-                residual: 0.0
-            }
-        );
+        assert_eq!(outcome, LatentOutcome { iterations: 0, residual: 0.0 });
         let (w, _, _) = groups.prox(&y, groups.critical(&y) * (1.0 - 1e-9));
         assert!(w.iter().any(|&x| x != 0.0), "{name}");
     }
@@ -349,15 +285,10 @@ fn problems() -> impl Strategy<Value = (Groups, Vec<f64>, f64)> {
     (2usize..9).prop_flat_map(|p| {
         let group = proptest::collection::btree_set(0..p, 1..=p);
         let entry = prop_oneof![4 => -3.0..3.0f64, 1 => Just(0.0)];
-        (
-            proptest::collection::vec((group, 0.3..3.0f64), 1..7),
-            proptest::collection::vec(entry, p),
-            0.05..2.0f64,
-        )
+        (proptest::collection::vec((group, 0.3..3.0f64), 1..7), proptest::collection::vec(entry, p), 0.05..2.0f64)
             .prop_map(|(groups, y, t)| {
                 let (sets, weights): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
-                let sets: Vec<Vec<usize>> =
-                    sets.into_iter().map(|s| s.into_iter().collect()).collect();
+                let sets: Vec<Vec<usize>> = sets.into_iter().map(|s| s.into_iter().collect()).collect();
                 (Groups::new(&sets, &weights), y, t)
             })
     })

@@ -27,51 +27,19 @@ const OPERATORS: [Operator; 11] = [
         |v, t| soft_threshold_weighted(v, t, &[0.0, 0.5, 2.0, 1.0]),
         |v, t| t * (0.5 * v[1].abs() + 2.0 * v[2].abs() + v[3].abs()),
     ),
-    (
-        "nonnegative l1",
-        |v, t| nonnegative_soft_threshold_slice(v, t),
-        |v, t| only_if(nonnegative(v), t * l1(v)),
-    ),
-    (
-        "elastic net",
-        |v, t| elastic_net_slice(v, t, 0.7),
-        |v, t| t * l1(v) + 0.35 * square(v),
-    ),
-    (
-        "block",
-        |v, t| _ = block_soft_threshold(v, t),
-        |v, t| t * norm2(v),
-    ),
+    ("nonnegative l1", |v, t| nonnegative_soft_threshold_slice(v, t), |v, t| only_if(nonnegative(v), t * l1(v))),
+    ("elastic net", |v, t| elastic_net_slice(v, t, 0.7), |v, t| t * l1(v) + 0.35 * square(v)),
+    ("block", |v, t| _ = block_soft_threshold(v, t), |v, t| t * norm2(v)),
     (
         "nonnegative block",
         |v, t| _ = nonnegative_block_soft_threshold(v, t),
         |v, t| only_if(nonnegative(v), t * norm2(v)),
     ),
-    (
-        "block elastic net",
-        |v, t| _ = block_elastic_net(v, t, 0.7),
-        |v, t| t * norm2(v) + 0.35 * square(v),
-    ),
-    (
-        "sparse group",
-        |v, t| _ = sparse_group(v, 0.6 * t, 0.8 * t),
-        |v, t| t * (0.6 * l1(v) + 0.8 * norm2(v)),
-    ),
-    (
-        "box",
-        |v, t| project_box(v, -t, 2.0 * t),
-        |v, t| only_if(v.iter().all(|&x| -t <= x && x <= 2.0 * t), 0.0),
-    ),
-    (
-        "l1 ball",
-        |v, t| project_l1_ball(v, t, &mut [0.0; 4]),
-        |v, t| only_if(l1(v) <= t * (1.0 + 1e-14), 0.0),
-    ),
-    (
-        "l2 ball",
-        |v, t| project_l2_ball(v, t),
-        |v, t| only_if(norm2(v) <= t * (1.0 + 1e-14), 0.0),
-    ),
+    ("block elastic net", |v, t| _ = block_elastic_net(v, t, 0.7), |v, t| t * norm2(v) + 0.35 * square(v)),
+    ("sparse group", |v, t| _ = sparse_group(v, 0.6 * t, 0.8 * t), |v, t| t * (0.6 * l1(v) + 0.8 * norm2(v))),
+    ("box", |v, t| project_box(v, -t, 2.0 * t), |v, t| only_if(v.iter().all(|&x| -t <= x && x <= 2.0 * t), 0.0)),
+    ("l1 ball", |v, t| project_l1_ball(v, t, &mut [0.0; 4]), |v, t| only_if(l1(v) <= t * (1.0 + 1e-14), 0.0)),
+    ("l2 ball", |v, t| project_l2_ball(v, t), |v, t| only_if(norm2(v) <= t * (1.0 + 1e-14), 0.0)),
 ];
 
 fn apply(operator: &Operator, y: &[f64], t: f64) -> Vec<f64> {
@@ -84,16 +52,8 @@ fn apply(operator: &Operator, y: &[f64], t: f64) -> Vec<f64> {
 fn finite_at_zero_and_at_the_ends_of_the_range() {
     for operator in &OPERATORS {
         for scale in [0.0, 1e-150, 1e150] {
-            let w = apply(
-                operator,
-                &[scale, -2.0 * scale, 0.0, 3.0 * scale],
-                0.5 * scale.max(1e-200),
-            );
-            assert!(
-                w.iter().all(|x| x.is_finite()),
-                "{} at {scale}: {w:?}",
-                operator.0
-            );
+            let w = apply(operator, &[scale, -2.0 * scale, 0.0, 3.0 * scale], 0.5 * scale.max(1e-200));
+            assert!(w.iter().all(|x| x.is_finite()), "{} at {scale}: {w:?}", operator.0);
         }
     }
 }

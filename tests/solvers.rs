@@ -19,11 +19,7 @@ fn check(
     let (x, y) = data;
     let c = &solution.certificate;
     let (primal, dual) = primal_dual(x, y, entry, lambda, &solution.coefficients);
-    assert!(
-        (primal - c.objective).abs() <= 1e-12 * c.scale,
-        "{label}: objective {} is not {primal}",
-        c.objective
-    );
+    assert!((primal - c.objective).abs() <= 1e-12 * c.scale, "{label}: objective {} is not {primal}", c.objective);
     assert!(c.gap >= 0.0, "{label}: {c}");
     // With a constraint and no penalty one wrong ulp of the gradient makes every multiple of it infeasible: the dual
     // point of the definitions proves nothing there, the best of thirteen solvers has to do.
@@ -43,12 +39,7 @@ fn check(
 /// Runs all solvers on all entries; returns what does not converge.
 fn failures(entries: impl Fn(usize) -> Vec<Entry>) -> Vec<String> {
     let mut failures = Vec::new();
-    for (n, p, q, share) in [
-        (40, 12, 1, 0.1),
-        (12, 20, 1, 0.2),
-        (30, 9, 3, 0.1),
-        (9, 14, 2, 0.2),
-    ] {
+    for (n, p, q, share) in [(40, 12, 1, 0.1), (12, 20, 1, 0.2), (30, 9, 3, 0.1), (9, 14, 2, 0.2)] {
         let (x, y) = regression(1 + n as u64, n, p, q);
         let f = smooth(&x, &y);
         for entry in entries(p) {
@@ -58,9 +49,7 @@ fn failures(entries: impl Fn(usize) -> Vec<Entry>) -> Vec<String> {
             let solutions: Vec<_> = (solvers().iter())
                 .map(|(name, method)| (*name, solve(method, stopping(1e-10, 20_000), &problem)))
                 .collect();
-            let optimum = (solutions.iter())
-                .map(|(_, s)| s.certificate.objective)
-                .fold(INF, f64::min);
+            let optimum = (solutions.iter()).map(|(_, s)| s.certificate.objective).fold(INF, f64::min);
             for (name, s) in &solutions {
                 let label = format!("{name} on {} n {n} p {p} q {q} λ {lambda}", entry.name);
                 if s.status == Status::Converged && s.certificate.relative_gap() <= 1e-10 {
@@ -78,21 +67,11 @@ fn failures(entries: impl Fn(usize) -> Vec<Entry>) -> Vec<String> {
 #[test]
 fn every_solver_reaches_1e_10_on_every_penalty() {
     let failures = failures(entries);
-    assert!(
-        failures.is_empty(),
-        "{} failures\n{}",
-        failures.len(),
-        failures.join("\n")
-    );
+    assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
 }
 
 #[test]
 fn every_solver_reaches_1e_10_on_constraints_without_a_penalty() {
     let failures = failures(constrained_entries);
-    assert!(
-        failures.is_empty(),
-        "{} failures\n{}",
-        failures.len(),
-        failures.join("\n")
-    );
+    assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
 }

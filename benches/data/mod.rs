@@ -25,8 +25,7 @@ pub fn clock() -> Duration {
 /// Where there is no such clock the wall has to do.
 #[cfg(not(unix))]
 pub fn clock() -> Duration {
-    static START: std::sync::LazyLock<std::time::Instant> =
-        std::sync::LazyLock::new(std::time::Instant::now);
+    static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
     START.elapsed()
 }
 
@@ -92,15 +91,12 @@ pub fn response(x: &impl LinearOperator, active: usize, tasks: usize, seed: u64)
     let mut random = Random::new(seed);
     let mut w = vec![0.0; p * tasks];
     for j in (0..p).step_by((p / active).max(1)) {
-        w[j * tasks..(j + 1) * tasks]
-            .iter_mut()
-            .for_each(|w| *w = random.normal());
+        w[j * tasks..(j + 1) * tasks].iter_mut().for_each(|w| *w = random.normal());
     }
     let mut y = vec![0.0; n * tasks];
     x.apply(&w, &mut y);
     let spread = (y.iter().map(|y| y * y).sum::<f64>() / y.len() as f64).sqrt();
-    y.iter_mut()
-        .for_each(|y| *y += spread / 3f64.sqrt() * random.normal());
+    y.iter_mut().for_each(|y| *y += spread / 3f64.sqrt() * random.normal());
     let size = (y.iter().map(|y| y * y).sum::<f64>() / n as f64).sqrt();
     y.iter_mut().for_each(|y| *y /= size);
     y
@@ -109,7 +105,5 @@ pub fn response(x: &impl LinearOperator, active: usize, tasks: usize, seed: u64)
 /// `count` λs, geometric from `largest` to `last · largest`.
 pub fn lambdas(largest: f64, last: f64, count: usize) -> Vec<f64> {
     let step = last.ln() / (count - 1) as f64;
-    (0..count)
-        .map(|k| largest * (step * k as f64).exp())
-        .collect()
+    (0..count).map(|k| largest * (step * k as f64).exp()).collect()
 }

@@ -12,9 +12,7 @@ pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 pub fn read_csv(name: &str) -> Outcome<(Vec<String>, Vec<Vec<String>>)> {
     let path = format!("{}/examples/data/{name}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).map_err(|e| format!("{path}: {e}"))?;
-    let mut lines = text
-        .lines()
-        .map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
     let header = lines.next().ok_or("empty file")?;
     Ok((header, lines.collect()))
 }
@@ -29,10 +27,7 @@ pub fn read_numbers(name: &str, skip: usize) -> Outcome<(Vec<String>, Array2<f64
             values.push(cell.parse()?);
         }
     }
-    Ok((
-        header[skip..].to_vec(),
-        Array2::from_shape_vec((rows.len(), columns), values)?,
-    ))
+    Ok((header[skip..].to_vec(), Array2::from_shape_vec((rows.len(), columns), values)?))
 }
 
 /// Columns minus their means.

@@ -43,12 +43,7 @@ impl<D: Design> Columns<D> {
     pub fn new(inner: D, map: Vec<usize>) -> Result<Self> {
         let len = inner.ncols();
         if let Some(position) = map.iter().position(|&j| j >= len) {
-            return Err(Error::Index {
-                argument: "map",
-                position,
-                index: map[position],
-                len,
-            });
+            return Err(Error::Index { argument: "map", position, index: map[position], len });
         }
         let mut run_end: Vec<usize> = (1..=map.len()).collect();
         for j in (1..map.len()).rev() {
@@ -56,11 +51,7 @@ impl<D: Design> Columns<D> {
                 run_end[j - 1] = run_end[j];
             }
         }
-        Ok(Self {
-            inner,
-            map,
-            run_end,
-        })
+        Ok(Self { inner, map, run_end })
     }
 
     /// The design underneath.
@@ -102,10 +93,7 @@ impl<D: Design> Columns<D> {
         let q = responses(w_full, self.inner.ncols());
         w_full.fill(0.0);
         for (&j, w) in self.map.iter().zip(w_view.chunks_exact(q.max(1))) {
-            w_full[j * q..(j + 1) * q]
-                .iter_mut()
-                .zip(w)
-                .for_each(|(full, w)| *full += w);
+            w_full[j * q..(j + 1) * q].iter_mut().zip(w).for_each(|(full, w)| *full += w);
         }
     }
 
@@ -114,10 +102,7 @@ impl<D: Design> Columns<D> {
         let mut from = cols.start;
         while from < cols.end {
             let to = self.run_end[from].min(cols.end);
-            f(
-                self.map[from]..self.map[from] + (to - from),
-                from - cols.start..to - cols.start,
-            );
+            f(self.map[from]..self.map[from] + (to - from), from - cols.start..to - cols.start);
             from = to;
         }
     }
@@ -156,25 +141,19 @@ impl<D: Design> LinearOperator for Columns<D> {
             return;
         }
         let bytes = (self.column_cost() * 8.0) as usize * self.map.len();
-        for_each_chunk(out, 64 * q, bytes, |k, out| {
-            self.dot(k * 64..k * 64 + out.len() / q, r, out)
-        });
+        for_each_chunk(out, 64 * q, bytes, |k, out| self.dot(k * 64..k * 64 + out.len() / q, r, out));
     }
 }
 
 impl<D: Design> Design for Columns<D> {
     fn dot(&self, cols: Range<usize>, r: &[f64], out: &mut [f64]) {
         let q = responses(r, self.nrows());
-        self.runs(cols, |run, at| {
-            self.inner.dot(run, r, &mut out[at.start * q..at.end * q])
-        });
+        self.runs(cols, |run, at| self.inner.dot(run, r, &mut out[at.start * q..at.end * q]));
     }
 
     fn axpy(&self, cols: Range<usize>, delta: &[f64], eta: &mut [f64]) {
         let q = responses(eta, self.nrows());
-        self.runs(cols, |run, at| {
-            self.inner.axpy(run, &delta[at.start * q..at.end * q], eta)
-        });
+        self.runs(cols, |run, at| self.inner.axpy(run, &delta[at.start * q..at.end * q], eta));
     }
 
     fn sq_norm(&self, col: usize) -> f64 {
@@ -202,17 +181,12 @@ impl<D: Design> Design for Columns<D> {
     }
 
     fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
-        let inner =
-            |index: &[usize]| -> Vec<usize> { index.iter().map(|&j| self.map[j]).collect() };
+        let inner = |index: &[usize]| -> Vec<usize> { index.iter().map(|&j| self.map[j]).collect() };
         self.inner.cross_gram(&inner(rows), &inner(cols), out);
     }
 
     fn select_rows(&self, rows: &[usize]) -> Option<Box<dyn Design + '_>> {
         let inner = self.inner.select_rows(rows)?;
-        Some(Box::new(Columns {
-            inner,
-            map: self.map.clone(),
-            run_end: self.run_end.clone(),
-        }))
+        Some(Box::new(Columns { inner, map: self.map.clone(), run_end: self.run_end.clone() }))
     }
 }

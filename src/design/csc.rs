@@ -74,12 +74,7 @@ impl Csc {
             for (k, &index) in indices[span[0]..span[1]].iter().enumerate() {
                 let (position, index) = (span[0] + k, index as usize);
                 if index >= nrows {
-                    return Err(Error::Index {
-                        argument: "indices",
-                        position,
-                        index,
-                        len: nrows,
-                    });
+                    return Err(Error::Index { argument: "indices", position, index, len: nrows });
                 }
                 if index < least {
                     return Err(Error::OutOfRange {
@@ -93,12 +88,7 @@ impl Csc {
             }
         }
         check_finite("values", &values)?;
-        Ok(Self {
-            nrows,
-            indptr,
-            indices,
-            values,
-        })
+        Ok(Self { nrows, indptr, indices, values })
     }
 
     /// The matrix with the given `(row, column, value)` entries, in any order; entries of the same place are summed.
@@ -113,30 +103,17 @@ impl Csc {
     /// assert_eq!(x.sq_norm(1), 9.0);
     /// # Ok::<(), sparsereg::Error>(())
     /// ```
-    pub fn from_triplets(
-        nrows: usize,
-        ncols: usize,
-        entries: &[(usize, usize, f64)],
-    ) -> Result<Self> {
+    pub fn from_triplets(nrows: usize, ncols: usize, entries: &[(usize, usize, f64)]) -> Result<Self> {
         check_shape(nrows, ncols)?;
         let argument = "entries";
         for (position, &(i, j, value)) in entries.iter().enumerate() {
             for (index, len) in [(i, nrows), (j, ncols)] {
                 if index >= len {
-                    return Err(Error::Index {
-                        argument,
-                        position,
-                        index,
-                        len,
-                    });
+                    return Err(Error::Index { argument, position, index, len });
                 }
             }
             if !value.is_finite() {
-                return Err(Error::NotFinite {
-                    argument,
-                    index: vec![position],
-                    value,
-                });
+                return Err(Error::NotFinite { argument, index: vec![position], value });
             }
         }
         let mut sorted = entries.to_vec();
@@ -154,12 +131,7 @@ impl Csc {
         let indices = sorted.iter().map(|&(i, _, _)| i as u32).collect();
         let values: Vec<f64> = sorted.iter().map(|&(_, _, v)| v).collect();
         check_finite(argument, &values)?; // a sum may overflow
-        Ok(Self {
-            nrows,
-            indptr,
-            indices,
-            values,
-        })
+        Ok(Self { nrows, indptr, indices, values })
     }
 
     /// The non-zero values of another design.
@@ -260,17 +232,9 @@ impl Csc {
     pub fn scale_rows(&self, d: &[f64]) -> Result<Self> {
         check_length("d", self.nrows, d.len())?;
         check_finite("d", d)?;
-        let values: Vec<f64> = self
-            .indices
-            .iter()
-            .zip(&self.values)
-            .map(|(&i, v)| v * d[i as usize])
-            .collect();
+        let values: Vec<f64> = self.indices.iter().zip(&self.values).map(|(&i, v)| v * d[i as usize]).collect();
         check_finite("d·x", &values)?;
-        Ok(Self {
-            values,
-            ..self.clone()
-        })
+        Ok(Self { values, ..self.clone() })
     }
 
     /// The given rows, in that order; rows may be repeated.
@@ -298,19 +262,14 @@ impl Csc {
             next[i] += 1;
         }
         let rising = rows.is_sorted();
-        let (mut indptr, mut indices, mut values) =
-            (Vec::with_capacity(self.indptr.len()), vec![], vec![]);
+        let (mut indptr, mut indices, mut values) = (Vec::with_capacity(self.indptr.len()), vec![], vec![]);
         indptr.push(0);
         let mut column: Vec<(u32, f64)> = Vec::new();
         for j in 0..self.ncols() {
             let (old, x) = self.entries(j);
             column.clear();
             for (&i, &v) in old.iter().zip(x) {
-                column.extend(
-                    places[start[i as usize]..start[i as usize + 1]]
-                        .iter()
-                        .map(|&place| (place, v)),
-                );
+                column.extend(places[start[i as usize]..start[i as usize + 1]].iter().map(|&place| (place, v)));
             }
             if !rising {
                 column.sort_unstable_by_key(|&(place, _)| place);
@@ -319,12 +278,7 @@ impl Csc {
             values.extend(column.iter().map(|&(_, v)| v));
             indptr.push(values.len());
         }
-        Ok(Self {
-            nrows: rows.len(),
-            indptr,
-            indices,
-            values,
-        })
+        Ok(Self { nrows: rows.len(), indptr, indices, values })
     }
 
     #[inline]
@@ -414,8 +368,7 @@ impl Design for Csc {
 
     fn centred_sq_norm(&self, col: usize, centre: f64) -> f64 {
         let stored = self.entries(col).1;
-        kernels::sq_deviation(stored, centre)
-            + (self.nrows - stored.len()) as f64 * (centre * centre)
+        kernels::sq_deviation(stored, centre) + (self.nrows - stored.len()) as f64 * (centre * centre)
     }
 
     fn column(&self, col: usize, out: &mut [f64]) {
@@ -455,9 +408,7 @@ impl Design for Csc {
     }
 
     fn select_rows(&self, rows: &[usize]) -> Option<Box<dyn Design + '_>> {
-        Csc::select_rows(self, rows)
-            .ok()
-            .map(|x| Box::new(x) as Box<dyn Design + '_>)
+        Csc::select_rows(self, rows).ok().map(|x| Box::new(x) as Box<dyn Design + '_>)
     }
 
     fn known(&self) -> Result<Option<AnyDesign<'_>>> {

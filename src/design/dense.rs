@@ -111,20 +111,11 @@ impl<'a, T: Element> Dense<'a, T> {
     pub fn view(x: ArrayView2<'a, T>) -> Self {
         let (nrows, ncols) = x.dim();
         let lines = |axis: Axis| -> Option<Lines<'a, T>> {
-            let (whole, len) = if axis == Axis(1) {
-                (x.reversed_axes(), nrows)
-            } else {
-                (x, ncols)
-            };
+            let (whole, len) = if axis == Axis(1) { (x.reversed_axes(), nrows) } else { (x, ncols) };
             if let Some(data) = whole.to_slice() {
-                return Some(Lines::Together {
-                    data: Cow::Borrowed(data),
-                    len,
-                });
+                return Some(Lines::Together { data: Cow::Borrowed(data), len });
             }
-            let apart = (0..x.len_of(axis))
-                .map(|k| x.index_axis_move(axis, k).to_slice())
-                .collect::<Option<_>>()?;
+            let apart = (0..x.len_of(axis)).map(|k| x.index_axis_move(axis, k).to_slice()).collect::<Option<_>>()?;
             Some(Lines::Apart(apart))
         };
         let (by, lines) = if let Some(columns) = lines(Axis(1)) {
@@ -133,21 +124,9 @@ impl<'a, T: Element> Dense<'a, T> {
             (By::Rows, rows)
         } else {
             let data = x.t().iter().copied().collect();
-            (
-                By::Columns,
-                Lines::Together {
-                    data: Cow::Owned(data),
-                    len: nrows,
-                },
-            )
+            (By::Columns, Lines::Together { data: Cow::Owned(data), len: nrows })
         };
-        Self {
-            nrows,
-            ncols,
-            by,
-            lines,
-            checked: false,
-        }
+        Self { nrows, ncols, by, lines, checked: false }
     }
 
     /// [`view`](Self::view), checked: one pass at the speed of memory.
@@ -173,9 +152,7 @@ impl<'a, T: Element> Dense<'a, T> {
         let good = match &self.lines {
             Lines::Together { data, .. } => {
                 let pieces: Vec<&[T]> = data.chunks(1 << 18).collect();
-                map_indexed(pieces.len(), bytes, |k| kernels::all_finite(pieces[k]))
-                    .into_iter()
-                    .all(|good| good)
+                map_indexed(pieces.len(), bytes, |k| kernels::all_finite(pieces[k])).into_iter().all(|good| good)
             }
             Lines::Apart(lines) => lines.iter().all(|line| kernels::all_finite(line)),
         };
@@ -183,51 +160,23 @@ impl<'a, T: Element> Dense<'a, T> {
             self.checked = true;
             return Ok(self);
         }
-        let count = if self.by == By::Columns {
-            self.ncols
-        } else {
-            self.nrows
-        };
+        let count = if self.by == By::Columns { self.ncols } else { self.nrows };
         let found = (0..count).find_map(|k| {
             let i = self.lines.get(k).iter().position(|v| !v.finite())?;
-            Some((
-                if self.by == By::Columns {
-                    vec![i, k]
-                } else {
-                    vec![k, i]
-                },
-                self.lines.get(k)[i].to_f64(),
-            ))
+            Some((if self.by == By::Columns { vec![i, k] } else { vec![k, i] }, self.lines.get(k)[i].to_f64()))
         });
         let (index, value) = found.unwrap_or((vec![], f64::NAN));
-        Err(Error::NotFinite {
-            argument: "x",
-            index,
-            value,
-        })
+        Err(Error::NotFinite { argument: "x", index, value })
     }
 
     /// The same matrix, borrowed; its check, if it has not been made, is made now.
     pub(super) fn checked(&self) -> Result<Dense<'_, T>> {
         let lines = match &self.lines {
-            Lines::Together { data, len } => Lines::Together {
-                data: Cow::Borrowed(&**data),
-                len: *len,
-            },
+            Lines::Together { data, len } => Lines::Together { data: Cow::Borrowed(&**data), len: *len },
             Lines::Apart(lines) => Lines::Apart(lines.clone()),
         };
-        let borrowed = Dense {
-            nrows: self.nrows,
-            ncols: self.ncols,
-            by: self.by,
-            lines,
-            checked: self.checked,
-        };
-        if self.checked {
-            Ok(borrowed)
-        } else {
-            borrowed.check()
-        }
+        let borrowed = Dense { nrows: self.nrows, ncols: self.ncols, by: self.by, lines, checked: self.checked };
+        if self.checked { Ok(borrowed) } else { borrowed.check() }
     }
 
     /// All values, column after column, if that is how they are stored.
@@ -256,10 +205,7 @@ impl<'a, T: Element> Dense<'a, T> {
     /// ```
     pub fn to_column_major(&self) -> Dense<'static, f64> {
         let data = self.copy_columns(self.nrows, |i| i, 0.0, T::to_f64);
-        Dense {
-            checked: self.checked,
-            ..Dense::owned(data, self.nrows, self.ncols)
-        }
+        Dense { checked: self.checked, ..Dense::owned(data, self.nrows, self.ncols) }
     }
 
     /// The given rows, in that order, as an owned column-major matrix in the same precision.
@@ -278,10 +224,7 @@ impl<'a, T: Element> Dense<'a, T> {
     pub fn select_rows(&self, rows: &[usize]) -> Result<Dense<'static, T>> {
         super::input::check_rows(rows, self.nrows)?;
         let data = self.copy_columns(rows.len(), |i| rows[i], T::ZERO, |v| v);
-        Ok(Dense {
-            checked: self.checked,
-            ..Dense::owned(data, rows.len(), self.ncols)
-        })
+        Ok(Dense { checked: self.checked, ..Dense::owned(data, rows.len(), self.ncols) })
     }
 
     fn copy_columns<U: Copy + Send>(
@@ -299,9 +242,7 @@ impl<'a, T: Element> Dense<'a, T> {
                 By::Columns => {
                     for (j, out) in piece.chunks_exact_mut(m.max(1)).enumerate() {
                         let x = self.lines.get(first + j);
-                        out.iter_mut()
-                            .enumerate()
-                            .for_each(|(i, o)| *o = convert(x[row(i)]));
+                        out.iter_mut().enumerate().for_each(|(i, o)| *o = convert(x[row(i)]));
                     }
                 }
                 // 32 rows of 64 columns fit in the cache, so both sides are touched a whole cache line at a time
@@ -363,10 +304,7 @@ impl<T: Element> Dense<'static, T> {
             nrows,
             ncols,
             by: By::Columns,
-            lines: Lines::Together {
-                data: Cow::Owned(data),
-                len: nrows,
-            },
+            lines: Lines::Together { data: Cow::Owned(data), len: nrows },
             checked: false,
         }
     }
@@ -433,9 +371,7 @@ impl<T: Element> LinearOperator for Dense<'_, T> {
         let active: Vec<usize> = match q {
             0 => return,
             1 => (0..p).filter(|&j| w[j] != 0.0).collect(),
-            _ => (0..p)
-                .filter(|&j| w[j * q..(j + 1) * q].iter().any(|&v| v != 0.0))
-                .collect(),
+            _ => (0..p).filter(|&j| w[j * q..(j + 1) * q].iter().any(|&v| v != 0.0)).collect(),
         };
         let bytes = active.len() * n * size_of::<T>();
         match self.by {
@@ -450,22 +386,13 @@ impl<T: Element> LinearOperator for Dense<'_, T> {
                 // four columns are used for all responses while they are in the cache
                 for four in active.chunks(4) {
                     for (t, eta) in eta.chunks_exact_mut(n).enumerate() {
-                        kernels::axpy_lines(
-                            four.len(),
-                            |k| self.lines.get(four[k]),
-                            |k| w[four[k] * q + t],
-                            eta,
-                        );
+                        kernels::axpy_lines(four.len(), |k| self.lines.get(four[k]), |k| w[four[k] * q + t], eta);
                     }
                 }
             }
             By::Rows => {
                 let sparse = active.len() < p / 8 && u32::try_from(p).is_ok();
-                let indices: Vec<u32> = if sparse {
-                    active.iter().map(|&j| j as u32).collect()
-                } else {
-                    vec![]
-                };
+                let indices: Vec<u32> = if sparse { active.iter().map(|&j| j as u32).collect() } else { vec![] };
                 let mut by_task = vec![0.0; if sparse { active.len() * q } else { p * q }];
                 if sparse {
                     for t in 0..q {
@@ -483,11 +410,7 @@ impl<T: Element> LinearOperator for Dense<'_, T> {
                         for (i, out) in out.chunks_exact_mut(q).enumerate() {
                             for (t, o) in out.iter_mut().enumerate() {
                                 let values = &by_task[t * active.len()..(t + 1) * active.len()];
-                                *o = kernels::sparse_dot(
-                                    &indices,
-                                    values,
-                                    self.lines.get(first + i),
-                                );
+                                *o = kernels::sparse_dot(&indices, values, self.lines.get(first + i));
                             }
                         }
                     } else {
@@ -545,9 +468,7 @@ impl<T: Element> Design for Dense<'_, T> {
                     crate::linalg::transpose_matmul(r, &wide[..n * count], n, q, count, out);
                 }
             }
-            By::Columns => {
-                kernels::dot_lines(cols.len(), n, |k| self.lines.get(cols.start + k), r, out)
-            }
+            By::Columns => kernels::dot_lines(cols.len(), n, |k| self.lines.get(cols.start + k), r, out),
             By::Rows if cols.len() == 1 => {
                 for (r, o) in r.chunks_exact(n.max(1)).zip(out) {
                     *o = self.strided(cols.start).zip(r).map(|(x, r)| x * r).sum();
@@ -564,12 +485,7 @@ impl<T: Element> Design for Dense<'_, T> {
                     for from in (0..n).step_by(4) {
                         let count = (n - from).min(4);
                         for (t, sums) in by_task.chunks_exact_mut(cols.len().max(1)).enumerate() {
-                            kernels::axpy_lines(
-                                count,
-                                |i| line(from + i),
-                                |i| r[t * n + from + i],
-                                sums,
-                            );
+                            kernels::axpy_lines(count, |i| line(from + i), |i| r[t * n + from + i], sums);
                         }
                     }
                     transpose(&by_task, cols.len(), out);
@@ -594,26 +510,16 @@ impl<T: Element> Design for Dense<'_, T> {
             }
             By::Rows if cols.len() == 1 => {
                 for (eta, &d) in eta.chunks_exact_mut(n.max(1)).zip(delta) {
-                    eta.iter_mut()
-                        .zip(self.strided(cols.start))
-                        .for_each(|(e, x)| *e += d * x);
+                    eta.iter_mut().zip(self.strided(cols.start)).for_each(|(e, x)| *e += d * x);
                 }
             }
             By::Rows => {
                 let mut by_task = vec![0.0; delta.len()];
                 transpose(delta, q, &mut by_task);
                 let mut sums = vec![0.0; n * q];
-                kernels::dot_lines(
-                    n,
-                    cols.len(),
-                    |i| &self.lines.get(i)[cols.clone()],
-                    &by_task,
-                    &mut sums,
-                );
+                kernels::dot_lines(n, cols.len(), |i| &self.lines.get(i)[cols.clone()], &by_task, &mut sums);
                 for (t, eta) in eta.chunks_exact_mut(n.max(1)).enumerate() {
-                    eta.iter_mut()
-                        .zip(sums.iter().skip(t).step_by(q))
-                        .for_each(|(e, s)| *e += s);
+                    eta.iter_mut().zip(sums.iter().skip(t).step_by(q)).for_each(|(e, s)| *e += s);
                 }
             }
         }
@@ -639,14 +545,8 @@ impl<T: Element> Design for Dense<'_, T> {
 
     fn column(&self, col: usize, out: &mut [f64]) {
         match self.by {
-            By::Columns => out
-                .iter_mut()
-                .zip(self.lines.get(col))
-                .for_each(|(o, x)| *o = x.to_f64()),
-            By::Rows => out
-                .iter_mut()
-                .zip(self.strided(col))
-                .for_each(|(o, x)| *o = x),
+            By::Columns => out.iter_mut().zip(self.lines.get(col)).for_each(|(o, x)| *o = x.to_f64()),
+            By::Rows => out.iter_mut().zip(self.strided(col)).for_each(|(o, x)| *o = x),
         }
     }
 
@@ -665,9 +565,7 @@ impl<T: Element> Design for Dense<'_, T> {
     }
 
     fn select_rows(&self, rows: &[usize]) -> Option<Box<dyn Design + '_>> {
-        Dense::select_rows(self, rows)
-            .ok()
-            .map(|x| Box::new(x) as Box<dyn Design + '_>)
+        Dense::select_rows(self, rows).ok().map(|x| Box::new(x) as Box<dyn Design + '_>)
     }
 
     fn known(&self) -> Result<Option<AnyDesign<'_>>> {

@@ -118,10 +118,7 @@ impl AnyDesign<'_> {
         check_rows(rows, self.nrows())?;
         let custom = |x: Option<_>| {
             let reason = "this design cannot select rows: implement Design::select_rows";
-            x.map(AnyDesign::Owned).ok_or(Error::Unsupported {
-                argument: "x",
-                reason,
-            })
+            x.map(AnyDesign::Owned).ok_or(Error::Unsupported { argument: "x", reason })
         };
         Ok(match self {
             Self::Dense(x) => AnyDesign::Dense(x.select_rows(rows)?),
@@ -139,12 +136,7 @@ pub(super) fn check_rows(rows: &[usize], len: usize) -> Result<()> {
         return Err(Error::Empty { argument: "rows" });
     }
     match rows.iter().position(|&i| i >= len) {
-        Some(position) => Err(Error::Index {
-            argument: "rows",
-            position,
-            index: rows[position],
-            len,
-        }),
+        Some(position) => Err(Error::Index { argument: "rows", position, index: rows[position], len }),
         None => Ok(()),
     }
 }

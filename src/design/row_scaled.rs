@@ -98,10 +98,7 @@ impl<D: Design> Design for RowScaled<D> {
         let mut change = vec![0.0; eta.len()];
         self.inner.axpy(cols, delta, &mut change);
         for (eta, change) in eta.chunks_exact_mut(n).zip(change.chunks_exact(n)) {
-            eta.iter_mut()
-                .zip(change)
-                .zip(&self.d)
-                .for_each(|((e, c), d)| *e += d * c);
+            eta.iter_mut().zip(change).zip(&self.d).for_each(|((e, c), d)| *e += d * c);
         }
     }
 
@@ -131,9 +128,6 @@ impl<D: Design> Design for RowScaled<D> {
 
     fn select_rows(&self, rows: &[usize]) -> Option<Box<dyn Design + '_>> {
         let inner = self.inner.select_rows(rows)?;
-        Some(Box::new(RowScaled {
-            inner,
-            d: rows.iter().map(|&i| self.d[i]).collect(),
-        }))
+        Some(Box::new(RowScaled { inner, d: rows.iter().map(|&i| self.d[i]).collect() }))
     }
 }

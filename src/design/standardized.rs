@@ -65,11 +65,7 @@ impl<D: Design> Standardized<D> {
             let expected = "a number > 0";
             return Err(Error::OutOfRange { argument, index, value, expected });
         }
-        Ok(Self {
-            inner,
-            center,
-            scale,
-        })
+        Ok(Self { inner, center, scale })
     }
 
     /// The design underneath.
@@ -98,9 +94,7 @@ impl<D: Design> Standardized<D> {
     pub fn materialize(&self) -> Result<Dense<'static, f64>> {
         let n = self.nrows();
         let mut data = vec![0.0; n * self.ncols()];
-        crate::parallel::for_each_chunk(&mut data, n, n * self.ncols() * 16, |j, out| {
-            self.column(j, out)
-        });
+        crate::parallel::for_each_chunk(&mut data, n, n * self.ncols() * 16, |j, out| self.column(j, out));
         Dense::from_columns(data, n, self.ncols())
     }
 
@@ -123,9 +117,7 @@ impl<D: Design> Standardized<D> {
                 }
                 for (j, out) in out.chunks_exact_mut(q.max(1)).enumerate() {
                     let mean = self.mean(first + j);
-                    out.iter_mut()
-                        .zip(&*sums)
-                        .for_each(|(o, sum)| *o -= mean * sum);
+                    out.iter_mut().zip(&*sums).for_each(|(o, sum)| *o -= mean * sum);
                 }
             });
         }
@@ -137,13 +129,7 @@ impl<D: Design> Standardized<D> {
     }
 
     /// Gives `f` the coefficients that X needs, then subtracts the shifts from `eta`.
-    fn shifted(
-        &self,
-        first: usize,
-        delta: &[f64],
-        eta: &mut [f64],
-        f: impl FnOnce(&D, &[f64], &mut [f64]),
-    ) {
+    fn shifted(&self, first: usize, delta: &[f64], eta: &mut [f64], f: impl FnOnce(&D, &[f64], &mut [f64])) {
         let n = self.nrows();
         let q = responses(eta, n);
         if q == 0 {
@@ -151,11 +137,7 @@ impl<D: Design> Standardized<D> {
         }
         with_scratch(delta.len() + q, |scratch| {
             let (scaled, shift) = scratch.split_at_mut(delta.len());
-            for (j, (scaled, delta)) in scaled
-                .chunks_exact_mut(q)
-                .zip(delta.chunks_exact(q))
-                .enumerate()
-            {
+            for (j, (scaled, delta)) in scaled.chunks_exact_mut(q).zip(delta.chunks_exact(q)).enumerate() {
                 let (mean, sigma) = (self.mean(first + j), self.deviation(first + j));
                 for ((scaled, delta), shift) in scaled.iter_mut().zip(delta).zip(&mut *shift) {
                     *scaled = delta / sigma;
@@ -202,9 +184,7 @@ impl<D: Design> Design for Standardized<D> {
     }
 
     fn axpy(&self, cols: Range<usize>, delta: &[f64], eta: &mut [f64]) {
-        self.shifted(cols.start, delta, eta, |x, delta, eta| {
-            x.axpy(cols.clone(), delta, eta)
-        });
+        self.shifted(cols.start, delta, eta, |x, delta, eta| x.axpy(cols.clone(), delta, eta));
     }
 
     fn sq_norm(&self, col: usize) -> f64 {
@@ -221,9 +201,7 @@ impl<D: Design> Design for Standardized<D> {
         if sigma == f64::INFINITY {
             return self.nrows() as f64 * centre * centre;
         }
-        self.inner
-            .centred_sq_norm(col, self.mean(col) + centre * sigma)
-            / (sigma * sigma)
+        self.inner.centred_sq_norm(col, self.mean(col) + centre * sigma) / (sigma * sigma)
     }
 
     fn column(&self, col: usize, out: &mut [f64]) {
@@ -235,11 +213,7 @@ impl<D: Design> Design for Standardized<D> {
     fn column_cost(&self) -> f64 {
         // the sum and the shift are plain passes over n numbers, several times cheaper than stored values
         let n = self.nrows() as f64;
-        if self.center.is_some() {
-            (self.inner.column_cost() + n / 4.0).min(n)
-        } else {
-            self.inner.column_cost()
-        }
+        if self.center.is_some() { (self.inner.column_cost() + n / 4.0).min(n) } else { self.inner.column_cost() }
     }
 
     fn prefers_gather(&self) -> bool {
@@ -252,16 +226,9 @@ impl<D: Design> Design for Standardized<D> {
         // G − μ_a s_bᵀ − s_a μ_bᵀ + n μ_a μ_bᵀ with the column sums s, which need not be nμ
         let facts = |index: &[usize]| -> Vec<[f64; 3]> {
             let sum = |j| {
-                if self.center.is_some() {
-                    self.inner.column_sum(j)
-                } else {
-                    0.0
-                }
+                if self.center.is_some() { self.inner.column_sum(j) } else { 0.0 }
             };
-            index
-                .iter()
-                .map(|&j| [self.mean(j), sum(j), self.deviation(j)])
-                .collect()
+            index.iter().map(|&j| [self.mean(j), sum(j), self.deviation(j)]).collect()
         };
         let (left, right) = (facts(rows), facts(cols));
         for (out, [mean_b, sum_b, sigma_b]) in out.chunks_exact_mut(rows.len().max(1)).zip(right) {
@@ -275,10 +242,6 @@ impl<D: Design> Design for Standardized<D> {
 
     fn select_rows(&self, rows: &[usize]) -> Option<Box<dyn Design + '_>> {
         let inner = self.inner.select_rows(rows)?;
-        Some(Box::new(Standardized {
-            inner,
-            center: self.center.clone(),
-            scale: self.scale.clone(),
-        }))
+        Some(Box::new(Standardized { inner, center: self.center.clone(), scale: self.scale.clone() }))
     }
 }

@@ -253,7 +253,10 @@ impl fmt::Display for Fitted {
         writeln!(
             f,
             "λ {}   {nonzero} of {p} features   n {}   R² {:.4}   {}",
-            Plain(self.lambda, 6), self.nobservations, self.r_squared, self.status
+            Plain(self.lambda, 6),
+            self.nobservations,
+            self.r_squared,
+            self.status
         )?;
         writeln!(f, "{}", self.certificate)?;
         rows.sort_by(|&a, &b| size(b).total_cmp(&size(a)).then(a.cmp(&b)));

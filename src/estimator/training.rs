@@ -93,12 +93,18 @@ impl<'a> Training<'a> {
             responses[t * n + i] = value;
         }
         // Squares that overflow or vanish would make every gap look closed.
-        let largest = responses.iter().enumerate().fold((0, 0.0f64), |m, (k, y)| if y.abs() > m.1 { (k, y.abs()) } else { m });
+        let largest =
+            responses.iter().enumerate().fold((0, 0.0f64), |m, (k, y)| if y.abs() > m.1 { (k, y.abs()) } else { m });
         let square = largest.1 * largest.1;
         if largest.1 > 0.0 && !(square >= f64::MIN_POSITIVE && (8.0 * responses.len() as f64 * square).is_finite()) {
             let (i, t) = (largest.0 % n, largest.0 / n);
             let index = if y.ndim() > 1 { vec![i, t] } else { vec![i] };
-            return Err(Error::OutOfRange { argument: "y", index, value: responses[largest.0], expected: REPRESENTABLE });
+            return Err(Error::OutOfRange {
+                argument: "y",
+                index,
+                value: responses[largest.0],
+                expected: REPRESENTABLE,
+            });
         }
         let weights = options.sample_weights.as_deref().map(|s| normalise(s, n)).transpose()?;
         let roots: Option<Vec<f64>> = weights.as_ref().map(|s| s.iter().map(|s| s.sqrt()).collect());

@@ -68,9 +68,7 @@ pub(super) fn cholesky(work: &mut [f64], _a: &[f64], p: usize) -> Result<(), Not
         Default::default(),
     )
     .map(|_| ())
-    .map_err(
-        |llt::factor::LltError::NonPositivePivot { index }| NotPositiveDefinite { pivot: index },
-    )
+    .map_err(|llt::factor::LltError::NonPositivePivot { index }| NotPositiveDefinite { pivot: index })
 }
 
 /// The lower triangle of (LLᵀ)⁻¹.
@@ -105,20 +103,11 @@ pub(super) fn solve_lower_transpose(l: &[f64], p: usize, b: &mut [f64], columns:
 }
 
 /// Ascending eigenvalues and, if asked for, eigenvectors.
-pub(super) fn eigh(
-    a: &[f64],
-    p: usize,
-    values: &mut [f64],
-    vectors: Option<&mut [f64]>,
-) -> Result<(), NoConvergence> {
+pub(super) fn eigh(a: &[f64], p: usize, values: &mut [f64], vectors: Option<&mut [f64]>) -> Result<(), NoConvergence> {
     if p == 0 {
         return Ok(());
     }
-    let compute = if vectors.is_some() {
-        ComputeEigenvectors::Yes
-    } else {
-        ComputeEigenvectors::No
-    };
+    let compute = if vectors.is_some() { ComputeEigenvectors::Yes } else { ComputeEigenvectors::No };
     let scratch = evd::self_adjoint_evd_scratch::<f64>(p, compute, Par::Seq, Default::default());
     evd::self_adjoint_evd(
         MatRef::from_column_major_slice(a, p, p),

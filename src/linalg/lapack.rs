@@ -25,12 +25,7 @@ pub(super) fn cholesky(work: &mut [f64], a: &[f64], p: usize) -> Result<(), NotP
 pub(super) fn inverse_lower(l: &[f64], p: usize, out: &mut [f64]) {
     out.copy_from_slice(l);
     let done = match ArrayViewMut2::from_shape((p, p).f(), &mut *out) {
-        Ok(factor) => CholeskyFactorized {
-            factor,
-            uplo: UPLO::Lower,
-        }
-        .invc_into()
-        .is_ok(),
+        Ok(factor) => CholeskyFactorized { factor, uplo: UPLO::Lower }.invc_into().is_ok(),
         Err(_) => false,
     };
     if !done {

@@ -88,14 +88,7 @@ pub(crate) fn gram_strided(x: &[f64], ld: usize, n: usize, p: usize, out: &mut [
 }
 
 /// `out ← AᵀB` (p×m) for A n×p and B n×m.
-pub(crate) fn transpose_matmul(
-    a: &[f64],
-    b: &[f64],
-    n: usize,
-    p: usize,
-    m: usize,
-    out: &mut [f64],
-) {
+pub(crate) fn transpose_matmul(a: &[f64], b: &[f64], n: usize, p: usize, m: usize, out: &mut [f64]) {
     transpose_matmul_strided((a, n), (b, n), n, p, m, out);
 }
 
@@ -231,10 +224,7 @@ impl Cholesky {
 }
 
 /// A⁻¹ (both triangles) and log det A of a symmetric positive definite p×p matrix.
-pub(crate) fn spd_inverse_log_det(
-    a: &[f64],
-    p: usize,
-) -> Result<(Vec<f64>, f64), NotPositiveDefinite> {
+pub(crate) fn spd_inverse_log_det(a: &[f64], p: usize) -> Result<(Vec<f64>, f64), NotPositiveDefinite> {
     let cholesky = Cholesky::factor(a, p)?;
     let mut inverse = vec![0.0; p * p];
     cholesky.inverse(&mut inverse);
@@ -301,10 +291,7 @@ fn round_up(value: f64, p: usize) -> f64 {
 
 /// min(‖A‖_∞, ‖A⁴‖_F^¼) by two squarings, scaled so that nothing overflows.
 fn spectral_radius_bound(a: &[f64], p: usize) -> f64 {
-    let max_sum = a
-        .chunks_exact(p)
-        .map(|column| column.iter().map(|v| v.abs()).sum::<f64>())
-        .fold(0.0, max_or_nan);
+    let max_sum = a.chunks_exact(p).map(|column| column.iter().map(|v| v.abs()).sum::<f64>()).fold(0.0, max_or_nan);
     if max_sum == 0.0 {
         return 0.0;
     }
@@ -403,19 +390,9 @@ pub(crate) fn solve_psd(a: &[f64], b: &mut [f64], p: usize) -> Result<usize, NoC
     if a.iter().any(|v| !v.is_finite()) {
         return Err(NoConvergence);
     }
-    let scale: Vec<f64> = (0..p)
-        .map(|j| a[j * p + j])
-        .map(|d| if d > 0.0 { d.sqrt().recip() } else { 0.0 })
-        .collect();
-    let scaled: Vec<f64> = (0..p * p)
-        .map(|k| {
-            if scale[k % p] == 0.0 {
-                0.0
-            } else {
-                a[k] * scale[k % p] * scale[k / p]
-            }
-        })
-        .collect();
+    let scale: Vec<f64> = (0..p).map(|j| a[j * p + j]).map(|d| if d > 0.0 { d.sqrt().recip() } else { 0.0 }).collect();
+    let scaled: Vec<f64> =
+        (0..p * p).map(|k| if scale[k % p] == 0.0 { 0.0 } else { a[k] * scale[k % p] * scale[k / p] }).collect();
     let Eigen { values, vectors } = eigh(&scaled, p)?;
     let smallest = values[p - 1] * RANK_CUTOFF * p as f64;
     let mut rank = 0;

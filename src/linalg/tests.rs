@@ -7,9 +7,7 @@ fn random(seed: u64, len: usize) -> Vec<f64> {
     let mut state = seed.wrapping_mul(2).wrapping_add(1);
     (0..len)
         .map(|_| {
-            state = state
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
         })
         .collect()
@@ -45,10 +43,7 @@ fn assert_close(a: &[f64], b: &[f64], tolerance: f64) {
     assert_eq!(a.len(), b.len());
     let scale = b.iter().fold(1.0, |m: f64, v| m.max(v.abs()));
     for (k, (a, b)) in a.iter().zip(b).enumerate() {
-        assert!(
-            (a - b).abs() <= tolerance * scale,
-            "element {k}: {a} and {b}"
-        );
+        assert!((a - b).abs() <= tolerance * scale, "element {k}: {a} and {b}");
     }
 }
 
@@ -77,9 +72,7 @@ fn products_agree_with_plain_loops() {
 fn strided_products_use_only_the_first_rows() {
     for (n, ld, p, m) in [(3, 5, 2, 2), (40, 47, 9, 4), (1, 4, 3, 1)] {
         let cut = |x: &[f64], columns: usize| -> Vec<f64> {
-            (0..columns)
-                .flat_map(|j| x[j * ld..j * ld + n].to_vec())
-                .collect()
+            (0..columns).flat_map(|j| x[j * ld..j * ld + n].to_vec()).collect()
         };
         let (mut a, mut b) = (random(3, ld * p), random(4, ld * m));
         for x in [&mut a, &mut b] {
@@ -116,13 +109,7 @@ fn empty_matrices() {
     assert_eq!((cholesky.dim(), cholesky.log_det()), (0, 0.0));
     cholesky.solve_in_place(&mut []);
     cholesky.inverse(&mut []);
-    assert_eq!(
-        eigh(&[], 0),
-        Ok(Eigen {
-            values: vec![],
-            vectors: vec![]
-        })
-    );
+    assert_eq!(eigh(&[], 0), Ok(Eigen { values: vec![], vectors: vec![] }));
     assert_eq!(largest_eigenvalue(&[], 0), 0.0);
     assert_eq!(solve_psd(&[], &mut [], 0), Ok(0));
 }
@@ -141,9 +128,7 @@ fn cholesky_reconstructs_solves_inverts() {
         let product: Vec<f64> = (0..p * p)
             .map(|k| {
                 let (i, j) = (k % p, k / p);
-                (0..=i.min(j))
-                    .map(|t| cholesky.lower(i, t) * cholesky.lower(j, t))
-                    .sum()
+                (0..=i.min(j)).map(|t| cholesky.lower(i, t) * cholesky.lower(j, t)).sum()
             })
             .collect();
         assert_close(&product, &a, 1e-14 * p as f64);
@@ -153,11 +138,7 @@ fn cholesky_reconstructs_solves_inverts() {
         assert_eq!(inverse, transpose(&inverse, p, p), "exactly symmetric");
         let mut identity = vec![0.0; p * p];
         (0..p).for_each(|j| identity[j * p + j] = 1.0);
-        assert_close(
-            &naive(&a, p, p, &inverse, p, p),
-            &identity,
-            1e-12 * p as f64,
-        );
+        assert_close(&naive(&a, p, p, &inverse, p, p), &identity, 1e-12 * p as f64);
 
         let values = eigenvalues(&a, p).unwrap();
         let log_det: f64 = values.iter().map(|v| v.ln()).sum();
@@ -172,9 +153,7 @@ fn cholesky_reconstructs_solves_inverts() {
             assert_close(&b, &x, 1e-12 * p as f64);
         }
         let x = random(8, p);
-        let mut b: Vec<f64> = (0..p)
-            .map(|j| (j..p).map(|i| cholesky.lower(i, j) * x[i]).sum())
-            .collect();
+        let mut b: Vec<f64> = (0..p).map(|j| (j..p).map(|i| cholesky.lower(i, j) * x[i]).sum()).collect();
         cholesky.solve_lower_transpose_in_place(&mut b);
         assert_close(&b, &x, 1e-12 * p as f64);
     }
@@ -190,11 +169,7 @@ fn cholesky_names_the_failing_pivot_and_recovers() {
                 (0..p).for_each(|j| a[j * p + j] = 2.0);
                 a[bad * p + bad] = value;
                 let error = NotPositiveDefinite { pivot: bad };
-                assert_eq!(
-                    Cholesky::factor(&a, p).unwrap_err(),
-                    error,
-                    "p = {p}, {value}"
-                );
+                assert_eq!(Cholesky::factor(&a, p).unwrap_err(), error, "p = {p}, {value}");
                 assert_eq!(spd_inverse_log_det(&a, p).unwrap_err(), error);
                 let mut cholesky = Cholesky::factor(&spd(1, p), p).unwrap();
                 assert_eq!(cholesky.refactor(&a, p), Err(error));
@@ -225,17 +200,9 @@ fn eigenvectors_reconstruct_and_are_orthonormal() {
         assert_close(&eigenvalues(&a, p).unwrap(), &values, 1e-13 * p as f64);
         let mut identity = vec![0.0; p * p];
         (0..p).for_each(|j| identity[j * p + j] = 1.0);
-        assert_close(
-            &naive(&vectors, p, p, &vectors, p, p),
-            &identity,
-            1e-13 * p as f64,
-        );
+        assert_close(&naive(&vectors, p, p, &vectors, p, p), &identity, 1e-13 * p as f64);
         let rows = transpose(&vectors, p, p);
-        let scaled: Vec<f64> = rows
-            .iter()
-            .enumerate()
-            .map(|(k, v)| v * values[k % p])
-            .collect();
+        let scaled: Vec<f64> = rows.iter().enumerate().map(|(k, v)| v * values[k % p]).collect();
         assert_close(&naive(&rows, p, p, &scaled, p, p), &a, 1e-13 * p as f64);
     }
 }
@@ -262,10 +229,7 @@ fn largest_eigenvalue_is_a_tight_upper_bound() {
             let bound = largest_eigenvalue(&a, p);
             assert!(bound >= exact, "p = {p}: {bound} < {exact}");
             let slack = if p <= EXACT_EIGENVALUE { 1e-11 } else { 0.8 };
-            assert!(
-                bound <= exact * (1.0 + slack),
-                "p = {p}: {bound} against {exact}"
-            );
+            assert!(bound <= exact * (1.0 + slack), "p = {p}: {bound} against {exact}");
         }
     }
     for p in [1, 2, 3, 250] {
@@ -304,10 +268,7 @@ fn power_iteration_rises_to_the_spectral_norm() {
     let zero = |_: &[f64], out: &mut [f64]| out.fill(0.0);
     assert_eq!(spectral_norm_squared(n, p, zero, zero, 1e-6, 10), 0.0);
     let nan = |_: &[f64], out: &mut [f64]| out.fill(f64::NAN);
-    assert_eq!(
-        spectral_norm_squared(n, p, nan, nan, 1e-6, 10),
-        f64::INFINITY
-    );
+    assert_eq!(spectral_norm_squared(n, p, nan, nan, 1e-6, 10), f64::INFINITY);
 }
 
 #[test]
@@ -326,9 +287,7 @@ fn semidefinite_solve_ignores_collinear_columns_and_units() {
         let mut w = naive(&x, n, p, &y, n, 1);
         assert_eq!(solve_psd(&a, &mut w, p), Ok(2));
         assert_eq!(w[3], 0.0);
-        let fit: Vec<f64> = (0..n)
-            .map(|i| (0..p).map(|j| x[j * n + i] * w[j]).sum())
-            .collect();
+        let fit: Vec<f64> = (0..n).map(|i| (0..p).map(|j| x[j * n + i] * w[j]).sum()).collect();
         assert_close(&fit, &y, 1e-10);
     }
     for p in SIZES {
@@ -347,11 +306,7 @@ fn lapack_agrees_with_faer() {
         let (mut l, mut r) = (a.clone(), a.clone());
         super::lapack::cholesky(&mut l, &a, p).unwrap();
         super::faer::cholesky(&mut r, &a, p).unwrap();
-        let lower = |x: &[f64]| -> Vec<f64> {
-            (0..p)
-                .flat_map(|j| x[j * p + j..(j + 1) * p].to_vec())
-                .collect()
-        };
+        let lower = |x: &[f64]| -> Vec<f64> { (0..p).flat_map(|j| x[j * p + j..(j + 1) * p].to_vec()).collect() };
         assert_close(&lower(&l), &lower(&r), 1e-11 * p as f64);
         let (mut x, mut y) = (vec![0.0; p * p], vec![0.0; p * p]);
         super::lapack::inverse_lower(&l, p, &mut x);

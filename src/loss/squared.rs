@@ -52,10 +52,7 @@ impl Loss for Squared {
     fn fenchel_young(&self, eta: &[f64], u: &[f64]) -> f64 {
         // F*(u) = n/2 ‖u‖² + ⟨u, y⟩, so the gap is n/2 ‖u − ∇F(η)‖²: a square, nothing cancels.
         let n = self.nrows as f64;
-        let sum: f64 = (self.y.iter().zip(eta).zip(u))
-            .map(|((y, e), u)| u - (e - y) / n)
-            .map(|d| d * d)
-            .sum();
+        let sum: f64 = (self.y.iter().zip(eta).zip(u)).map(|((y, e), u)| u - (e - y) / n).map(|d| d * d).sum();
         0.5 * n * sum
     }
 

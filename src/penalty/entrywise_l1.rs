@@ -65,11 +65,7 @@ impl Penalty for EntrywiseL1 {
 
     fn value(&self, lambda: f64, w: &[f64]) -> f64 {
         let term = |(w, &l): (&f64, &f64)| {
-            if *w == 0.0 {
-                0.0
-            } else {
-                threshold(lambda, l) * w.abs()
-            }
+            if *w == 0.0 { 0.0 } else { threshold(lambda, l) * w.abs() }
         };
         w.iter().zip(&self.weights).map(term).sum()
     }
@@ -85,10 +81,7 @@ impl Penalty for EntrywiseL1 {
     }
 
     fn critical_lambda(&self, g: &[f64]) -> f64 {
-        g.iter()
-            .zip(&self.weights)
-            .map(|(g, &l)| ratio(g.abs(), l))
-            .fold(0.0, f64::max)
+        g.iter().zip(&self.weights).map(|(g, &l)| ratio(g.abs(), l)).fold(0.0, f64::max)
     }
 
     fn fenchel_young(&self, lambda: f64, w: &[f64], g: &[f64], scale: f64) -> f64 {
@@ -116,17 +109,11 @@ impl Penalty for EntrywiseL1 {
                 (g.abs() - t).max(0.0)
             }
         };
-        w.iter()
-            .zip(g)
-            .zip(&self.weights)
-            .map(violation)
-            .fold(0.0, f64::max)
+        w.iter().zip(g).zip(&self.weights).map(violation).fold(0.0, f64::max)
     }
 
     fn free_columns(&self, lambda: f64) -> Vec<usize> {
-        (0..self.weights.len())
-            .filter(|&k| self.threshold(lambda, k) == 0.0)
-            .collect()
+        (0..self.weights.len()).filter(|&k| self.threshold(lambda, k) == 0.0).collect()
     }
 
     fn project_dual(&self, lambda: f64, g: &mut [f64]) -> bool {

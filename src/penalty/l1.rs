@@ -68,11 +68,7 @@ impl BlockPenalty for L1 {
     fn prox_block(&self, b: usize, lambda: f64, step: f64, v: &mut [f64]) {
         let t = threshold(lambda, self.weight(b)) * step;
         for v in v {
-            *v = if self.nonnegative {
-                prox::nonnegative_soft_threshold(*v, t)
-            } else {
-                prox::soft_threshold(*v, t)
-            };
+            *v = if self.nonnegative { prox::nonnegative_soft_threshold(*v, t) } else { prox::soft_threshold(*v, t) };
         }
     }
 

@@ -187,9 +187,7 @@ impl<P: BlockPenalty> Penalty for P {
     }
 
     fn kkt_violation(&self, lambda: f64, w: &[f64], g: &[f64]) -> f64 {
-        each_block(self, w)
-            .map(|(b, r)| self.kkt_block(b, lambda, &w[r.clone()], &g[r]))
-            .fold(0.0, f64::max)
+        each_block(self, w).map(|(b, r)| self.kkt_block(b, lambda, &w[r.clone()], &g[r])).fold(0.0, f64::max)
     }
 
     fn blocks(&self) -> Option<&Partition> {
@@ -198,10 +196,7 @@ impl<P: BlockPenalty> Penalty for P {
 
     fn free_columns(&self, lambda: f64) -> Vec<usize> {
         let partition = self.partition();
-        (0..partition.len())
-            .filter(|&b| self.is_free(b, lambda))
-            .flat_map(|b| partition.block(b))
-            .collect()
+        (0..partition.len()).filter(|&b| self.is_free(b, lambda)).flat_map(|b| partition.block(b)).collect()
     }
 
     fn unbalanced_columns(&self, lambda: f64, g: &[f64]) -> Vec<usize> {

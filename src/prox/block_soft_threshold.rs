@@ -17,11 +17,7 @@ use super::{max_abs, power_of_two_near_inverse};
 pub fn norm2(v: &[f64]) -> f64 {
     let square = sum_of_squares(v);
     // Above 1e-280 the squares lost to underflow are below one rounding even for a billion entries.
-    if (1e-280..=1e300).contains(&square) {
-        square.sqrt()
-    } else {
-        scaled_norm2(v)
-    }
+    if (1e-280..=1e300).contains(&square) { square.sqrt() } else { scaled_norm2(v) }
 }
 
 /// Four accumulators: one would wait for its own additions.
@@ -112,15 +108,10 @@ mod tests {
 
     #[test]
     fn norms_over_the_whole_range() {
-        for scale in [
-            1e-320, 1e-300, 1e-160, 1e-154, 1e-140, 1.0, 1e150, 1e154, 1e300, 3e307,
-        ] {
+        for scale in [1e-320, 1e-300, 1e-160, 1e-154, 1e-140, 1.0, 1e150, 1e154, 1e300, 3e307] {
             let norm = norm2(&[3.0 * scale, -4.0 * scale, 0.0, 0.0, 0.0]);
             let step = 5e-324;
-            assert!(
-                (norm - 5.0 * scale).abs() <= 4e-16 * norm + 3.0 * step,
-                "{scale}: {norm}"
-            );
+            assert!((norm - 5.0 * scale).abs() <= 4e-16 * norm + 3.0 * step, "{scale}: {norm}");
         }
         assert_eq!(norm2(&[0.0, 0.0]), 0.0);
         assert_eq!(norm2(&[1.0, -f64::INFINITY]), f64::INFINITY);

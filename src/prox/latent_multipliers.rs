@@ -97,11 +97,7 @@ impl Multipliers<'_> {
         for &g in self.groups {
             let at = self.constraint(g, self.mu[g]);
             let ratio = at.square.sqrt();
-            let violation = if ratio > 1.0 {
-                ratio - 1.0
-            } else {
-                (1.0 - ratio).min(self.mu[g] / at.least)
-            };
+            let violation = if ratio > 1.0 { ratio - 1.0 } else { (1.0 - ratio).min(self.mu[g] / at.least) };
             // NaN has to show.
             if violation > worst || violation.is_nan() {
                 worst = violation;
@@ -125,11 +121,7 @@ impl Multipliers<'_> {
             slope += u * u / divisor;
             least = divisor.min(least);
         }
-        Constraint {
-            square,
-            slope,
-            least,
-        }
+        Constraint { square, slope, least }
     }
 
     /// Cyclic block ascent: each μ_g in turn to its own maximum, by Newton on the concave `1/‖u_g‖ = 1/r_g`.
@@ -169,11 +161,7 @@ impl Multipliers<'_> {
                 if *zero_is_feasible.get_or_insert_with(|| self.constraint(g, 0.0).square <= 1.0) {
                     // For the norm (base 0) a rounded 0 could leave a column with no multiplier, u_j = ∞: only Newton's
                     // step, which sums afresh, may set exact zeros there.
-                    return if self.base == 0.0 {
-                        1e-3 * self.mu[g]
-                    } else {
-                        0.0
-                    };
+                    return if self.base == 0.0 { 1e-3 * self.mu[g] } else { 0.0 };
                 }
                 mu *= 0.1;
             }
@@ -284,11 +272,7 @@ impl Multipliers<'_> {
                 sum_multipliers(self.groups, self.starts, self.members, self.mu, self.s);
                 return true;
             }
-            alpha = if attempt == 0 && breakpoint < 1.0 {
-                breakpoint
-            } else {
-                0.5 * alpha
-            };
+            alpha = if attempt == 0 && breakpoint < 1.0 { breakpoint } else { 0.5 * alpha };
         }
         false
     }
@@ -299,13 +283,7 @@ impl Multipliers<'_> {
         for &g in self.groups {
             work.mu_trial[g] = (self.mu[g] + alpha * work.step[g]).max(0.0);
         }
-        sum_multipliers(
-            self.groups,
-            self.starts,
-            self.members,
-            work.mu_trial,
-            work.s_trial,
-        );
+        sum_multipliers(self.groups, self.starts, self.members, work.mu_trial, work.s_trial);
         // D(μ′) − D(μ) = ½ Σ_g (μ′_g − μ_g)(⟨u_g, u′_g⟩ − r_g²) holds exactly and keeps its digits where the difference of two
         // values of D would have none left: the search can be trusted down to the last iteration.
         let (mut rise, mut promise) = (0.0, 0.0);
@@ -334,13 +312,7 @@ fn quotient(y: f64, divisor: f64) -> f64 {
 }
 
 /// `s_j ← Σ_{g∋j} μ_g` on the members of the groups.
-fn sum_multipliers(
-    groups: &[usize],
-    starts: &[usize],
-    members: &[usize],
-    mu: &[f64],
-    s: &mut [f64],
-) {
+fn sum_multipliers(groups: &[usize], starts: &[usize], members: &[usize], mu: &[f64], s: &mut [f64]) {
     for &g in groups {
         for &j in &members[starts[g]..starts[g + 1]] {
             s[j] = 0.0;

@@ -147,11 +147,7 @@ impl LatentScratch {
     fn component_end(&self, begin: usize) -> usize {
         let root = self.parent[self.order[begin]];
         let rest = &self.order[begin..];
-        begin
-            + rest
-                .iter()
-                .position(|&g| self.parent[g] != root)
-                .unwrap_or(rest.len())
+        begin + rest.iter().position(|&g| self.parent[g] != root).unwrap_or(rest.len())
     }
 
     fn multipliers<'a>(
@@ -206,13 +202,9 @@ impl LatentScratch {
     }
 
     fn largest_entry(&self, component: (usize, usize), starts: &[usize], members: &[usize]) -> f64 {
-        self.order[component.0..component.1]
-            .iter()
-            .fold(0.0, |max, &g| {
-                members[starts[g]..starts[g + 1]]
-                    .iter()
-                    .fold(max, |max, &j| f64::max(max, self.y[j].abs()))
-            })
+        self.order[component.0..component.1].iter().fold(0.0, |max, &g| {
+            members[starts[g]..starts[g + 1]].iter().fold(max, |max, &j| f64::max(max, self.y[j].abs()))
+        })
     }
 }
 
@@ -269,10 +261,7 @@ pub fn latent_overlap(
     }
     scratch.order_by_component(starts, members);
 
-    let mut outcome = LatentOutcome {
-        iterations: 0,
-        residual: 0.0,
-    };
+    let mut outcome = LatentOutcome { iterations: 0, residual: 0.0 };
     let mut begin = 0;
     while begin < scratch.order.len() {
         let component = (begin, scratch.component_end(begin));
@@ -311,12 +300,7 @@ pub fn latent_overlap(
 /// let critical = latent_overlap_critical(&[3.0, 4.0, 1.0], &[0, 2, 4], &[0, 1, 1, 2], &[2.0, 1e9]);
 /// assert_eq!(critical, 2.5);
 /// ```
-pub fn latent_overlap_critical(
-    g: &[f64],
-    starts: &[usize],
-    members: &[usize],
-    weights: &[f64],
-) -> f64 {
+pub fn latent_overlap_critical(g: &[f64], starts: &[usize], members: &[usize], weights: &[f64]) -> f64 {
     debug_assert_eq!(starts.len(), weights.len() + 1);
     let mut critical: f64 = 0.0;
     for (range, &weight) in starts.windows(2).zip(weights) {
@@ -374,40 +358,27 @@ pub fn latent_overlap_value(
         }
     }
     if max_abs(&scratch.y) > 0.0 {
-        return LatentValue {
-            primal: f64::INFINITY,
-            dual: f64::INFINITY,
-            iterations: 0,
-        };
+        return LatentValue { primal: f64::INFINITY, dual: f64::INFINITY, iterations: 0 };
     }
     for ((y, &x), &pinned) in scratch.y.iter_mut().zip(w).zip(&scratch.pinned) {
         *y = if pinned == NONE { x } else { 0.0 };
     }
     for g in 0..weights.len() {
         let radius = scratch.radius[g];
-        let touches = members[starts[g]..starts[g + 1]]
-            .iter()
-            .any(|&j| scratch.y[j] != 0.0);
+        let touches = members[starts[g]..starts[g + 1]].iter().any(|&j| scratch.y[j] != 0.0);
         if radius > 0.0 && radius < f64::INFINITY && touches {
             scratch.order.push(g);
         }
     }
     scratch.order_by_component(starts, members);
 
-    let mut value = LatentValue {
-        primal: 0.0,
-        dual: 0.0,
-        iterations: 0,
-    };
+    let mut value = LatentValue { primal: 0.0, dual: 0.0, iterations: 0 };
     let mut begin = 0;
     while begin < scratch.order.len() {
         let component = (begin, scratch.component_end(begin));
         let y_scale = power_of_two_near_inverse(scratch.largest_entry(component, starts, members));
         let groups = component.0..component.1;
-        let largest_radius = groups
-            .clone()
-            .map(|i| scratch.radius[scratch.order[i]])
-            .fold(0.0, f64::max);
+        let largest_radius = groups.clone().map(|i| scratch.radius[scratch.order[i]]).fold(0.0, f64::max);
         let radius_scale = power_of_two_near_inverse(largest_radius);
         scratch.rescale(component, (starts, members), y_scale, radius_scale, w);
         // Every group alone would have this multiplier: positive, so that every u_j is finite from the start.
@@ -432,12 +403,7 @@ pub fn latent_overlap_value(
 impl LatentScratch {
     /// `Σ r_g μ_g‖u_g‖` and `⟨u′, y⟩` of one component, where `u′_j = u_j/max(1, max_{g∋j} ‖u_g‖/r_g)`: feasible, and a group
     /// still outside its cylinder costs only its own columns.
-    fn bounds(
-        &mut self,
-        component: (usize, usize),
-        starts: &[usize],
-        members: &[usize],
-    ) -> (f64, f64) {
+    fn bounds(&mut self, component: (usize, usize), starts: &[usize], members: &[usize]) -> (f64, f64) {
         let (mut primal, mut dual) = (0.0, 0.0);
         let groups = &self.order[component.0..component.1];
         for &g in groups {
@@ -516,16 +482,11 @@ fn norm_over(v: &[f64], members: &[usize]) -> f64 {
     if (1e-280..=1e300).contains(&square) {
         return square.sqrt();
     }
-    let max = members
-        .iter()
-        .fold(0.0, |max, &j| f64::max(max, v[j].abs()));
+    let max = members.iter().fold(0.0, |max, &j| f64::max(max, v[j].abs()));
     if max == 0.0 || max == f64::INFINITY {
         return max;
     }
     let scale = power_of_two_near_inverse(max);
-    let square: f64 = members
-        .iter()
-        .map(|&j| (v[j] * scale) * (v[j] * scale))
-        .sum();
+    let square: f64 = members.iter().map(|&j| (v[j] * scale) * (v[j] * scale)).sum();
     square.sqrt() / scale
 }

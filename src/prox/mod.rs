@@ -38,22 +38,18 @@ pub use block_soft_threshold::{block_soft_threshold, nonnegative_block_soft_thre
 pub use box_constraint::{project_box, project_box_each};
 pub use elastic_net::{block_elastic_net, elastic_net, elastic_net_slice};
 pub use latent_overlap::{
-    LatentOutcome, LatentScratch, LatentValue, latent_overlap, latent_overlap_critical,
-    latent_overlap_decomposition, latent_overlap_value,
+    LatentOutcome, LatentScratch, LatentValue, latent_overlap, latent_overlap_critical, latent_overlap_decomposition,
+    latent_overlap_value,
 };
 pub use soft_threshold::{
-    nonnegative_soft_threshold, nonnegative_soft_threshold_slice, soft_threshold,
-    soft_threshold_slice, soft_threshold_weighted,
+    nonnegative_soft_threshold, nonnegative_soft_threshold_slice, soft_threshold, soft_threshold_slice,
+    soft_threshold_weighted,
 };
 pub use sparse_group::{sparse_group, sparse_group_critical};
 
 /// `t·ω` where weight 0 means unpenalised even at t = ∞, and weight ∞ excluded even at t = 0: never `0·∞ = NaN`.
 fn threshold(t: f64, weight: f64) -> f64 {
-    if weight == 0.0 || weight == f64::INFINITY {
-        weight
-    } else {
-        t * weight
-    }
+    if weight == 0.0 || weight == f64::INFINITY { weight } else { t * weight }
 }
 
 /// max_j |v_j|, NaN entries ignored.

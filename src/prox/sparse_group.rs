@@ -84,11 +84,7 @@ mod tests {
             let lambda = 0.5 * (low + high);
             let mut s = g.to_vec();
             soft_threshold_slice(&mut s, lambda * tau);
-            if norm2(&s) <= lambda * (1.0 - tau) * omega {
-                high = lambda
-            } else {
-                low = lambda
-            }
+            if norm2(&s) <= lambda * (1.0 - tau) * omega { high = lambda } else { low = lambda }
         }
         high
     }
@@ -98,21 +94,12 @@ mod tests {
         let g = [0.3, -2.0, 1.7, 0.0, 1.99, -0.6];
         for tau in [1e-3, 0.1, 0.5, 0.9, 0.999, 1.0 - 1e-12] {
             for omega in [0.05, 1.0, 2.4, 100.0] {
-                let (fast, slow) = (
-                    sparse_group_critical(&g, tau, omega),
-                    critical_naive(&g, tau, omega),
-                );
-                assert!(
-                    (fast / slow - 1.0).abs() < 2e-15,
-                    "{tau} {omega}: {fast} {slow}"
-                );
+                let (fast, slow) = (sparse_group_critical(&g, tau, omega), critical_naive(&g, tau, omega));
+                assert!((fast / slow - 1.0).abs() < 2e-15, "{tau} {omega}: {fast} {slow}");
             }
         }
         let equal = [1.0; 7];
-        let (fast, slow) = (
-            sparse_group_critical(&equal, 0.5, 1e-9),
-            critical_naive(&equal, 0.5, 1e-9),
-        );
+        let (fast, slow) = (sparse_group_critical(&equal, 0.5, 1e-9), critical_naive(&equal, 0.5, 1e-9));
         assert!((fast / slow - 1.0).abs() < 2e-15);
     }
 

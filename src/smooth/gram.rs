@@ -98,8 +98,7 @@ impl GramCache {
         let mut values = vec![0.0; stride * stride];
         let old = self.columns.len();
         for c in 0..old {
-            values[c * stride..c * stride + old]
-                .copy_from_slice(&self.values[c * self.stride..c * self.stride + old]);
+            values[c * stride..c * stride + old].copy_from_slice(&self.values[c * self.stride..c * self.stride + old]);
         }
         self.values = values;
         self.stride = stride;
@@ -119,13 +118,7 @@ pub struct GramModel<'a> {
 
 impl<'a> GramModel<'a> {
     /// The model around `origin` where the gradient is `gradient` and `‖∇F‖²/ν` is `energy`.
-    pub fn new(
-        hessian: HessianView<'a>,
-        nresponses: usize,
-        origin: Vec<f64>,
-        gradient: Vec<f64>,
-        energy: f64,
-    ) -> Self {
+    pub fn new(hessian: HessianView<'a>, nresponses: usize, origin: Vec<f64>, gradient: Vec<f64>, energy: f64) -> Self {
         let ncols = origin.len() / nresponses;
         Self { hessian, ncols, nresponses, origin, gradient, energy }
     }

@@ -104,26 +104,12 @@ impl LogDet {
             if log_det == f64::NEG_INFINITY {
                 inverse.clear();
             }
-            return LogDetPoint {
-                theta,
-                inverse,
-                factor: None,
-                value: trace - log_det,
-                log_det,
-                size,
-            };
+            return LogDetPoint { theta, inverse, factor: None, value: trace - log_det, log_det, size };
         }
         match Cholesky::factor(&theta, p) {
             Ok(factor) => {
                 let log_det = factor.log_det();
-                LogDetPoint {
-                    theta,
-                    inverse: Vec::new(),
-                    factor: Some(factor),
-                    value: trace - log_det,
-                    log_det,
-                    size,
-                }
+                LogDetPoint { theta, inverse: Vec::new(), factor: Some(factor), value: trace - log_det, log_det, size }
             }
             Err(_) => LogDetPoint {
                 theta,
@@ -250,12 +236,7 @@ impl Smooth for LogDet {
 
     fn rounding(&self, at: &LogDetPoint) -> f64 {
         // Σ |W_ij θ_ij| ≥ p grows with the condition of Θ and does not depend on the units of the variables.
-        let condition: f64 = at
-            .inverse
-            .iter()
-            .zip(&at.theta)
-            .map(|(w, t)| (w * t).abs())
-            .sum();
+        let condition: f64 = at.inverse.iter().zip(&at.theta).map(|(w, t)| (w * t).abs()).sum();
         16.0 * f64::EPSILON * (condition + at.size + at.log_det.abs())
     }
 }
@@ -287,19 +268,8 @@ impl<'a> LogDetModel<'a> {
     ) -> Self {
         // Rows a multiple of 512 bytes apart would compete for the same cache lines when a column is gathered.
         let padded = size.next_multiple_of(8);
-        let stride = if padded.is_multiple_of(64) {
-            padded + 8
-        } else {
-            padded
-        };
-        Self {
-            size,
-            stride,
-            inverse,
-            gradient,
-            entries,
-            origin,
-        }
+        let stride = if padded.is_multiple_of(64) { padded + 8 } else { padded };
+        Self { size, stride, inverse, gradient, entries, origin }
     }
 
     /// The Hessian over all entries, and the gradient at D = 0.
@@ -350,8 +320,7 @@ impl Quadratic for LogDetModel<'_> {
         let column = &state[self.size * self.stride..self.size * self.stride + self.size];
         for (g, e) in g.iter_mut().zip(cols) {
             let (i, j) = self.entry(e);
-            let slope =
-                self.gradient[j * self.size + i] + kernels::dot(self.inverse_row(i), column);
+            let slope = self.gradient[j * self.size + i] + kernels::dot(self.inverse_row(i), column);
             *g = if i == j { slope } else { 2.0 * slope };
         }
     }
@@ -361,18 +330,10 @@ impl Quadratic for LogDetModel<'_> {
         let p = self.size;
         for (e, &delta) in cols.zip(delta) {
             let (i, j) = self.entry(e);
-            kernels::axpy(
-                delta,
-                self.inverse_row(j),
-                &mut rows[i * self.stride..i * self.stride + p],
-            );
+            kernels::axpy(delta, self.inverse_row(j), &mut rows[i * self.stride..i * self.stride + p]);
             column[i] += delta * self.inverse[j * p + j];
             if i != j {
-                kernels::axpy(
-                    delta,
-                    self.inverse_row(i),
-                    &mut rows[j * self.stride..j * self.stride + p],
-                );
+                kernels::axpy(delta, self.inverse_row(i), &mut rows[j * self.stride..j * self.stride + p]);
                 column[j] += delta * self.inverse[j * p + i];
             }
         }
@@ -387,11 +348,7 @@ impl Quadratic for LogDetModel<'_> {
                 let (k1, l1) = self.entry(f);
                 let w = |r: usize, c: usize| self.inverse[c * p + r];
                 let pairs = if i == j { 1.0 } else { 2.0 };
-                let both = if k1 == l1 {
-                    w(i, k1) * w(j, k1)
-                } else {
-                    w(i, k1) * w(j, l1) + w(i, l1) * w(j, k1)
-                };
+                let both = if k1 == l1 { w(i, k1) * w(j, k1) } else { w(i, k1) * w(j, l1) + w(i, l1) * w(j, k1) };
                 h[a * k + b] = pairs * both;
             }
         }
@@ -402,9 +359,7 @@ impl Quadratic for LogDetModel<'_> {
         for (e, (w, o)) in w.iter().zip(self.origin).enumerate() {
             let (i, j) = self.entry(e);
             let row = self.inverse_row(i);
-            let curvature: f64 = (0..self.size)
-                .map(|k| row[k] * state[k * self.stride + j])
-                .sum();
+            let curvature: f64 = (0..self.size).map(|k| row[k] * state[k * self.stride + j]).sum();
             let pairs = if i == j { 1.0 } else { 2.0 };
             value += pairs * (w - o) * (self.gradient[j * self.size + i] + 0.5 * curvature);
         }

@@ -141,11 +141,7 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
 }
 
 impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
-    fn new(
-        solver: &'a BlockDescent,
-        problem: &Problem<'a, LinearPredictor<D, Squared>, P>,
-        start: Start<'_>,
-    ) -> Self {
+    fn new(solver: &'a BlockDescent, problem: &Problem<'a, LinearPredictor<D, Squared>, P>, start: Start<'_>) -> Self {
         let (smooth, penalty) = (problem.smooth, problem.penalty);
         let w = start.coefficients(problem.len());
         let at = smooth.point(&w);
@@ -384,7 +380,8 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
         for &b in alive {
             let cols = partition.block(b);
             // Free blocks have no gradient at the dual point and are always needed.
-            scores[b] = if self.free.partition_point(|&j| j < cols.start) < self.free.partition_point(|&j| j < cols.end) {
+            scores[b] = if self.free.partition_point(|&j| j < cols.start) < self.free.partition_point(|&j| j < cols.end)
+            {
                 f64::INFINITY
             } else {
                 self.penalty.critical_lambda_block(b, &self.g[cols.start * q..cols.end * q])
@@ -482,7 +479,8 @@ impl<'a, D: Design, P: BlockPenalty> Session<'a, D, P> {
         // Columns that are not in use make every update longer.
         let used = self.columns(set);
         if self.cache.columns().len() > used + used / 2 + 64 {
-            let keep: Vec<usize> = set.iter().flat_map(|&b| self.offsets[b]..self.offsets[b] + partition.block(b).len()).collect();
+            let keep: Vec<usize> =
+                set.iter().flat_map(|&b| self.offsets[b]..self.offsets[b] + partition.block(b).len()).collect();
             self.cache.retain(&keep, design.nrows());
             self.offsets.fill(usize::MAX);
             let mut end = 0;

@@ -119,7 +119,8 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
         let critical = self.penalty.critical_lambda_block(active.id, g);
         self.penalty.is_free(active.id, self.lambda)
             || ((critical == f64::INFINITY || (self.lambda == 0.0 && critical > 0.0))
-                && self.penalty.fenchel_young_block(active.id, self.lambda, w, g, 1.0, &mut Vec::new()) == f64::INFINITY)
+                && self.penalty.fenchel_young_block(active.id, self.lambda, w, g, 1.0, &mut Vec::new())
+                    == f64::INFINITY)
     }
 
     /// What those blocks still promise: ½ Σ ‖g_b‖²/L_b, a lower bound of their share that vanishes with it.
@@ -140,9 +141,8 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
 
     /// The inner objective up to a constant.
     pub(crate) fn objective(&self, w: &[f64], state: &[f64]) -> f64 {
-        let penalty: f64 = (self.blocks.iter())
-            .map(|a| self.penalty.value_block(a.id, self.lambda, &w[self.slice(a)]))
-            .sum();
+        let penalty: f64 =
+            (self.blocks.iter()).map(|a| self.penalty.value_block(a.id, self.lambda, &w[self.slice(a)])).sum();
         self.model.value(w, state) + penalty
     }
 

@@ -38,10 +38,7 @@ pub struct LogDetNewton {
 
 impl Default for LogDetNewton {
     fn default() -> Self {
-        Self {
-            stopping: Stopping::default(),
-            max_sweeps: 200,
-        }
+        Self { stopping: Stopping::default(), max_sweeps: 200 }
     }
 }
 
@@ -94,21 +91,11 @@ impl NewtonState {
     /// Starts at a positive definite Θ; at the diagonal if it is not.
     pub(crate) fn new(problem: &Problem<'_, LogDet, EntrywiseL1>, theta: Option<Vec<f64>>) -> Self {
         let smooth = problem.smooth;
-        let mut point = theta
-            .map(|t| smooth.factor(t))
-            .filter(|at| smooth.value(at).is_finite());
-        let mut point = point
-            .take()
-            .unwrap_or_else(|| smooth.factor(smooth.origin()));
+        let mut point = theta.map(|t| smooth.factor(t)).filter(|at| smooth.value(at).is_finite());
+        let mut point = point.take().unwrap_or_else(|| smooth.factor(smooth.origin()));
         point.invert();
         let gradient = vec![0.0; problem.len()];
-        let staged = Certificate {
-            objective: 0.0,
-            gap: 0.0,
-            rounding: 0.0,
-            kkt: 0.0,
-            scale: 0.0,
-        };
+        let staged = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0 };
         let mut state = Self {
             point,
             certificate: staged,
@@ -134,17 +121,12 @@ impl NewtonState {
     fn certify(&mut self, problem: &Problem<'_, LogDet, EntrywiseL1>) {
         // What tolerances are relative to: the objective at the diagonal solution in units of unit variance.
         let scale = problem.smooth.size() as f64;
-        let staged = Problem {
-            lambda: self.stage * problem.lambda,
-            ..*problem
-        };
-        (self.staged, _) =
-            staged.certify(self.point.theta(), &self.point, scale, &mut self.gradient);
+        let staged = Problem { lambda: self.stage * problem.lambda, ..*problem };
+        (self.staged, _) = staged.certify(self.point.theta(), &self.point, scale, &mut self.gradient);
         self.objective = self.staged.objective;
         self.certificate = self.staged;
         if self.stage > 1.0 {
-            (self.certificate, _) =
-                problem.certify(self.point.theta(), &self.point, scale, &mut self.gradient);
+            (self.certificate, _) = problem.certify(self.point.theta(), &self.point, scale, &mut self.gradient);
         }
     }
 
@@ -155,18 +137,11 @@ impl NewtonState {
         max_sweeps: usize,
         deadline: Option<Instant>,
     ) {
-        let staged = Problem {
-            lambda: self.stage * problem.lambda,
-            ..*problem
-        };
+        let staged = Problem { lambda: self.stage * problem.lambda, ..*problem };
         self.iterations += 1;
         self.newton_step(&staged, max_sweeps, deadline);
         if self.stage > 1.0 && (self.exhausted || self.staged.gap <= NEAR * self.staged.scale) {
-            self.stage = if self.exhausted {
-                1.0
-            } else {
-                (self.stage / STAGE).max(1.0)
-            };
+            self.stage = if self.exhausted { 1.0 } else { (self.stage / STAGE).max(1.0) };
             self.exhausted = false;
         }
         self.certify(problem);
@@ -179,12 +154,7 @@ impl NewtonState {
         max_sweeps: usize,
         deadline: Option<Instant>,
     ) {
-        let (smooth, penalty, lambda, p) = (
-            problem.smooth,
-            problem.penalty,
-            problem.lambda,
-            problem.smooth.size(),
-        );
+        let (smooth, penalty, lambda, p) = (problem.smooth, problem.penalty, problem.lambda, problem.smooth.size());
         smooth.gradient(&self.point, &mut self.gradient);
         let theta = self.point.theta();
 
@@ -201,10 +171,7 @@ impl NewtonState {
                 }
             }
         }
-        let start: Vec<f64> = entries
-            .iter()
-            .map(|&(i, j)| theta[j as usize * p + i as usize])
-            .collect();
+        let start: Vec<f64> = entries.iter().map(|&(i, j)| theta[j as usize * p + i as usize]).collect();
 
         // The model's minimiser along them.
         let model = LogDetModel::new(p, self.point.inverse(), &self.gradient, &entries, &start);
@@ -212,19 +179,11 @@ impl NewtonState {
             self.exhausted = true; // weights are thresholds of a valid penalty
             return;
         };
-        let blocks: Vec<Active> = (0..entries.len())
-            .map(|e| Active {
-                id: e,
-                cols: e..e + 1,
-            })
-            .collect();
+        let blocks: Vec<Active> = (0..entries.len()).map(|e| Active { id: e, cols: e..e + 1 }).collect();
         let w = if entries.len() <= GRAM_ENTRIES {
             // Few entries: the Hessian is stored, and the shared inner loop may finish by exact Newton steps.
             let (hessian, g) = model.gram();
-            let view = HessianView {
-                values: &hessian,
-                stride: entries.len(),
-            };
+            let view = HessianView { values: &hessian, stride: entries.len() };
             let stop = InnerStop {
                 gap: FORCING * self.staged.gap.min(p as f64),
                 max_sweeps: 10 * max_sweeps, // cheap ones
@@ -232,8 +191,7 @@ impl NewtonState {
                 anderson: 5,
                 newton: true,
             };
-            let model =
-                GramModel::new(view, 1, start.clone(), g, smooth.newton_energy(&self.point));
+            let model = GramModel::new(view, 1, start.clone(), g, smooth.newton_energy(&self.point));
             let mut state = model.state();
             let mut w = start.clone();
             inner_descent(&model, &inner, &blocks, |descent| {
@@ -243,14 +201,7 @@ impl NewtonState {
         } else {
             let mut w = start.clone();
             inner_descent(&model, &inner, &blocks, |descent| {
-                sweep_until(
-                    descent,
-                    &mut w,
-                    model.state(),
-                    self.staged.gap,
-                    max_sweeps,
-                    deadline,
-                );
+                sweep_until(descent, &mut w, model.state(), self.staged.gap, max_sweeps, deadline);
             });
             w
         };
@@ -261,11 +212,7 @@ impl NewtonState {
             let k = j as usize * p + i as usize;
             let pairs = if i == j { 1.0 } else { 2.0 };
             let t = penalty.threshold(lambda, k);
-            let rise = if w.abs() == w0.abs() {
-                0.0
-            } else {
-                t * (w.abs() - w0.abs())
-            };
+            let rise = if w.abs() == w0.abs() { 0.0 } else { t * (w.abs() - w0.abs()) };
             predicted += pairs * (self.gradient[k] * (w - w0) + rise);
         }
         if predicted >= 0.0 {
@@ -277,11 +224,7 @@ impl NewtonState {
         for _ in 0..MAX_HALVINGS {
             let mut next = self.point.theta().to_vec();
             for (&(i, j), (&w, &w0)) in entries.iter().zip(w.iter().zip(&start)) {
-                let value = if length == 1.0 {
-                    w
-                } else {
-                    w0 + length * (w - w0)
-                };
+                let value = if length == 1.0 { w } else { w0 + length * (w - w0) };
                 next[j as usize * p + i as usize] = value;
                 next[i as usize * p + j as usize] = value;
             }
@@ -291,15 +234,9 @@ impl NewtonState {
                 self.point = candidate;
                 self.point.invert();
                 let theta = self.point.theta();
-                self.exhausted =
-                    -predicted <= 1e-3 * rounding || (0..p).any(|i| theta[i * p + i] > UNBOUNDED);
+                self.exhausted = -predicted <= 1e-3 * rounding || (0..p).any(|i| theta[i * p + i] > UNBOUNDED);
                 let certify = Problem { lambda, ..*problem };
-                (self.staged, _) = certify.certify(
-                    self.point.theta(),
-                    &self.point,
-                    p as f64,
-                    &mut self.gradient,
-                );
+                (self.staged, _) = certify.certify(self.point.theta(), &self.point, p as f64, &mut self.gradient);
                 return;
             }
             length *= 0.5;
@@ -309,25 +246,10 @@ impl NewtonState {
 }
 
 /// Calls `f` with the inner problem over these single coordinates.
-fn inner_descent<M: Quadratic>(
-    model: &M,
-    penalty: &L1,
-    blocks: &[Active],
-    f: impl FnOnce(&Descent<'_, M, L1>),
-) {
-    let curvatures: Vec<Curvature> = blocks
-        .iter()
-        .map(|b| Curvature::new(model, b.cols.clone(), false))
-        .collect();
+fn inner_descent<M: Quadratic>(model: &M, penalty: &L1, blocks: &[Active], f: impl FnOnce(&Descent<'_, M, L1>)) {
+    let curvatures: Vec<Curvature> = blocks.iter().map(|b| Curvature::new(model, b.cols.clone(), false)).collect();
     let curvatures: Vec<&Curvature> = curvatures.iter().collect();
-    f(&Descent {
-        model,
-        penalty,
-        lambda: 1.0,
-        blocks,
-        curvatures: &curvatures,
-        nresponses: 1,
-    });
+    f(&Descent { model, penalty, lambda: 1.0, blocks, curvatures: &curvatures, nresponses: 1 });
 }
 
 /// Sweeps until one gains less than a share of the outer gap (and of what has been gained), with extrapolation where it takes
@@ -350,9 +272,7 @@ fn sweep_until(
             return;
         }
         let steps = w.iter().zip(&before).zip(descent.curvatures);
-        let gain: f64 = steps
-            .map(|((w, b), c)| 0.5 * (w - b) * (w - b) * c.largest)
-            .sum();
+        let gain: f64 = steps.map(|((w, b), c)| 0.5 * (w - b) * (w - b) * c.largest).sum();
         gained += gain;
         if gain <= FORCING * gained.min(gap) || deadline.is_some_and(|d| Instant::now() >= d) {
             return;
@@ -379,11 +299,7 @@ impl NewtonBlock {
     /// The block, thresholds as weights (λ = 1), from `theta` if that is positive definite.
     pub(crate) fn new(smooth: LogDet, penalty: EntrywiseL1, theta: Option<Vec<f64>>) -> Self {
         let state = NewtonState::new(&Problem::new(&smooth, &penalty, 1.0), theta);
-        Self {
-            smooth,
-            penalty,
-            state,
-        }
+        Self { smooth, penalty, state }
     }
 
     fn done(&self, tolerance: f64) -> bool {
@@ -414,18 +330,12 @@ impl LogDetNewton {
                 (n + p, work + p * p * p)
             });
             let stalled = (size == 0).then_some(Status::Stalled);
-            if let Some(status) = run
-                .verdict(iterations, lambda, certificate, size)
-                .or(stalled)
-            {
+            if let Some(status) = run.verdict(iterations, lambda, certificate, size).or(stalled) {
                 return (certificate, status, iterations);
             }
             iterations += 1;
             crate::parallel::for_each_chunk(blocks, 1, work, |_, piece| {
-                for block in piece
-                    .iter_mut()
-                    .filter(|b| !b.done(self.stopping.tolerance))
-                {
+                for block in piece.iter_mut().filter(|b| !b.done(self.stopping.tolerance)) {
                     let problem = Problem::new(&block.smooth, &block.penalty, 1.0);
                     block.state.step(&problem, self.max_sweeps, deadline);
                 }
@@ -436,13 +346,7 @@ impl LogDetNewton {
 
 /// The certificate of independent problems together.
 fn total<'a>(certificates: impl Iterator<Item = &'a Certificate>) -> Certificate {
-    let zero = Certificate {
-        objective: 0.0,
-        gap: 0.0,
-        rounding: 0.0,
-        kkt: 0.0,
-        scale: 0.0,
-    };
+    let zero = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0 };
     certificates.fold(zero, |sum, c| Certificate {
         objective: sum.objective + c.objective,
         gap: sum.gap + c.gap,
@@ -453,12 +357,7 @@ fn total<'a>(certificates: impl Iterator<Item = &'a Certificate>) -> Certificate
 }
 
 impl Solver<LogDet, EntrywiseL1> for LogDetNewton {
-    fn solve(
-        &self,
-        problem: &Problem<'_, LogDet, EntrywiseL1>,
-        start: Start<'_>,
-        watch: &mut dyn Watch,
-    ) -> Solution {
+    fn solve(&self, problem: &Problem<'_, LogDet, EntrywiseL1>, start: Start<'_>, watch: &mut dyn Watch) -> Solution {
         let mut run = Run::new(self.stopping, watch);
         let deadline = self.stopping.time_limit.map(|limit| run.started + limit);
         let theta = match start {
@@ -467,12 +366,7 @@ impl Solver<LogDet, EntrywiseL1> for LogDetNewton {
         };
         let mut state = NewtonState::new(problem, theta);
         loop {
-            let verdict = run.verdict(
-                state.iterations,
-                problem.lambda,
-                state.certificate,
-                problem.len(),
-            );
+            let verdict = run.verdict(state.iterations, problem.lambda, state.certificate, problem.len());
             if let Some(status) = verdict.or(state.exhausted.then_some(Status::Stalled)) {
                 return Solution {
                     coefficients: state.point.theta().to_vec(),

@@ -191,9 +191,14 @@ impl<'w> Run<'w> {
     }
 
     /// Why to stop at this certificate, if there is a reason.
-    fn verdict(&mut self, iterations: usize, lambda: f64, certificate: Certificate, working_set: usize) -> Option<Status> {
-        let progress =
-            Progress { iterations, lambda, certificate, working_set, elapsed: self.started.elapsed() };
+    fn verdict(
+        &mut self,
+        iterations: usize,
+        lambda: f64,
+        certificate: Certificate,
+        working_set: usize,
+    ) -> Option<Status> {
+        let progress = Progress { iterations, lambda, certificate, working_set, elapsed: self.started.elapsed() };
         let cancelled = self.watch.progress(&progress).is_break();
         // Below the rounding bound the gap proves nothing more, but as long as it falls the answer still gets better.
         let stuck = certificate.gap >= 0.5 * self.last_gap;

@@ -14,9 +14,8 @@ pub(super) struct Choice<'a> {
 
 /// Appends the worst violators that are not in the set yet; returns how many.
 pub(super) fn grow(set: &mut Vec<usize>, member: &mut [bool], choice: &Choice<'_>) -> usize {
-    let mut violators: Vec<usize> = (choice.alive.iter().copied())
-        .filter(|&b| !member[b] && choice.scores[b] > choice.threshold)
-        .collect();
+    let mut violators: Vec<usize> =
+        (choice.alive.iter().copied()).filter(|&b| !member[b] && choice.scores[b] > choice.threshold).collect();
     if violators.len() > choice.limit {
         violators.select_nth_unstable_by(choice.limit, |&a, &b| {
             choice.scores[b].total_cmp(&choice.scores[a]).then(a.cmp(&b))

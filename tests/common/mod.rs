@@ -128,13 +128,7 @@ impl Entry {
     fn new(kind: Kind, sizes: &[usize], weights: &[f64], nonnegative: bool) -> Self {
         let plus = if nonnegative { "+" } else { "" };
         let name = format!("{kind:?}{plus} sizes {sizes:?} weights {weights:?}");
-        Self {
-            name,
-            kind,
-            sizes: sizes.to_vec(),
-            weights: weights.to_vec(),
-            nonnegative,
-        }
+        Self { name, kind, sizes: sizes.to_vec(), weights: weights.to_vec(), nonnegative }
     }
 
     pub fn ncols(&self) -> usize {
@@ -201,9 +195,7 @@ impl Entry {
         if weight == INF {
             return 0.0;
         }
-        let z: Vec<f64> = (z.iter())
-            .map(|&z| if self.nonnegative { z.max(0.0) } else { z })
-            .collect();
+        let z: Vec<f64> = (z.iter()).map(|&z| if self.nonnegative { z.max(0.0) } else { z }).collect();
         let norm = |z: &[f64]| z.iter().map(|z| z * z).sum::<f64>().sqrt();
         let inside = |yes: bool| if yes { 0.0 } else { INF };
         match self.kind {
@@ -212,17 +204,10 @@ impl Entry {
             Kind::ElasticNet(rho) => {
                 let excess = norm(&z) - lambda * weight * rho;
                 let quadratic = lambda * weight * (1.0 - rho);
-                if quadratic == 0.0 {
-                    inside(excess <= slack)
-                } else {
-                    excess.max(0.0).powi(2) / (2.0 * quadratic)
-                }
+                if quadratic == 0.0 { inside(excess <= slack) } else { excess.max(0.0).powi(2) / (2.0 * quadratic) }
             }
             Kind::SparseGroup(tau) => {
-                let out: Vec<f64> = z
-                    .iter()
-                    .map(|z| (z.abs() - lambda * tau).max(0.0))
-                    .collect();
+                let out: Vec<f64> = z.iter().map(|z| (z.abs() - lambda * tau).max(0.0)).collect();
                 inside(norm(&out) <= lambda * (1.0 - tau) * weight + slack)
             }
         }
@@ -260,8 +245,7 @@ pub fn entries(p: usize) -> Vec<Entry> {
     assert!(p >= 8);
     let ones = vec![1; p];
     let groups = [&[1, 3, 2][..], &vec![2; (p - 6) / 2], &vec![1; (p - 6) % 2]].concat();
-    let weights =
-        |sizes: &[usize]| -> Vec<f64> { sizes.iter().map(|&s| (s as f64).sqrt()).collect() };
+    let weights = |sizes: &[usize]| -> Vec<f64> { sizes.iter().map(|&s| (s as f64).sqrt()).collect() };
     let special = |mut w: Vec<f64>| -> Vec<f64> {
         (w[1], w[2], w[3]) = (0.0, INF, 0.3);
         w
@@ -269,20 +253,10 @@ pub fn entries(p: usize) -> Vec<Entry> {
     let mut all = Vec::new();
     for nonnegative in [false, true] {
         all.push(Entry::new(Kind::L1, &ones, &weights(&ones), nonnegative));
-        all.push(Entry::new(
-            Kind::Group,
-            &groups,
-            &weights(&groups),
-            nonnegative,
-        ));
+        all.push(Entry::new(Kind::Group, &groups, &weights(&groups), nonnegative));
         for rho in [0.0, 0.5, 1.0] {
             let kind = Kind::ElasticNet(rho);
-            all.push(Entry::new(
-                kind.clone(),
-                &ones,
-                &weights(&ones),
-                nonnegative,
-            ));
+            all.push(Entry::new(kind.clone(), &ones, &weights(&ones), nonnegative));
             all.push(Entry::new(kind, &groups, &weights(&groups), nonnegative));
         }
     }
@@ -292,18 +266,8 @@ pub fn entries(p: usize) -> Vec<Entry> {
         all.push(Entry::new(kind, &groups, &special(weights(&groups)), false));
     }
     all.push(Entry::new(Kind::L1, &ones, &special(weights(&ones)), false));
-    all.push(Entry::new(
-        Kind::Group,
-        &ones,
-        &special(weights(&ones)),
-        false,
-    ));
-    all.push(Entry::new(
-        Kind::Group,
-        &groups,
-        &special(weights(&groups)),
-        false,
-    ));
+    all.push(Entry::new(Kind::Group, &ones, &special(weights(&ones)), false));
+    all.push(Entry::new(Kind::Group, &groups, &special(weights(&groups)), false));
     for rho in [0.0, 0.5, 1.0] {
         let kind = Kind::ElasticNet(rho);
         all.push(Entry::new(kind, &groups, &special(weights(&groups)), false));
@@ -360,14 +324,7 @@ impl BlockPenalty for Boxed {
     fn screening_constant(&self, b: usize) -> Option<f64> {
         self.0.screening_constant(b)
     }
-    fn curvature_block(
-        &self,
-        b: usize,
-        lambda: f64,
-        w: &[f64],
-        grad: &mut [f64],
-        hess: &mut [f64],
-    ) -> bool {
+    fn curvature_block(&self, b: usize, lambda: f64, w: &[f64], grad: &mut [f64], hess: &mut [f64]) -> bool {
         self.0.curvature_block(b, lambda, w, grad, hess)
     }
     fn radial(&self, b: usize, lambda: f64) -> Option<(f64, f64)> {
@@ -390,73 +347,15 @@ pub fn solvers() -> Vec<(&'static str, Method)> {
         ("descent", d.clone().into()),
         ("descent gram", fixed(Form::Gram).into()),
         ("descent residual", fixed(Form::Residual).into()),
-        (
-            "descent no newton",
-            BlockDescent {
-                newton: false,
-                ..fixed(Form::Gram)
-            }
-            .into(),
-        ),
-        (
-            "descent no anderson",
-            BlockDescent {
-                anderson: 0,
-                ..fixed(Form::Gram)
-            }
-            .into(),
-        ),
-        (
-            "descent residual no anderson",
-            BlockDescent {
-                anderson: 0,
-                ..fixed(Form::Residual)
-            }
-            .into(),
-        ),
-        (
-            "descent no screening",
-            BlockDescent {
-                screening: false,
-                ..d.clone()
-            }
-            .into(),
-        ),
-        (
-            "descent plain",
-            BlockDescent {
-                screening: false,
-                newton: false,
-                anderson: 0,
-                ..d
-            }
-            .into(),
-        ),
+        ("descent no newton", BlockDescent { newton: false, ..fixed(Form::Gram) }.into()),
+        ("descent no anderson", BlockDescent { anderson: 0, ..fixed(Form::Gram) }.into()),
+        ("descent residual no anderson", BlockDescent { anderson: 0, ..fixed(Form::Residual) }.into()),
+        ("descent no screening", BlockDescent { screening: false, ..d.clone() }.into()),
+        ("descent plain", BlockDescent { screening: false, newton: false, anderson: 0, ..d }.into()),
         ("fista", f.clone().into()),
-        (
-            "fista no precondition",
-            Fista {
-                precondition: false,
-                ..f.clone()
-            }
-            .into(),
-        ),
-        (
-            "fista no restart",
-            Fista {
-                restart: false,
-                ..f.clone()
-            }
-            .into(),
-        ),
-        (
-            "fista no backtracking",
-            Fista {
-                backtracking: false,
-                ..f
-            }
-            .into(),
-        ),
+        ("fista no precondition", Fista { precondition: false, ..f.clone() }.into()),
+        ("fista no restart", Fista { restart: false, ..f.clone() }.into()),
+        ("fista no backtracking", Fista { backtracking: false, ..f }.into()),
         ("ista", Fista::ista().into()),
     ]
 }
@@ -464,19 +363,12 @@ pub fn solvers() -> Vec<(&'static str, Method)> {
 /// The few that differ most.
 pub fn main_solvers() -> Vec<(&'static str, Method)> {
     let keep = ["descent gram", "descent residual", "fista"];
-    solvers()
-        .into_iter()
-        .filter(|(name, _)| keep.contains(name))
-        .collect()
+    solvers().into_iter().filter(|(name, _)| keep.contains(name)).collect()
 }
 
 /// Relative gap `tolerance`, at most `max_iterations`.
 pub fn stopping(tolerance: f64, max_iterations: usize) -> Stopping {
-    Stopping {
-        tolerance,
-        max_iterations,
-        time_limit: None,
-    }
+    Stopping { tolerance, max_iterations, time_limit: None }
 }
 
 /// A low-level solve with any method of the registry.
@@ -500,11 +392,7 @@ pub fn solve_watched<P: BlockPenalty>(
     }
 }
 
-pub fn solve<P: BlockPenalty>(
-    method: &Method,
-    stopping: Stopping,
-    problem: &Problem<'_, F, P>,
-) -> Solution {
+pub fn solve<P: BlockPenalty>(method: &Method, stopping: Stopping, problem: &Problem<'_, F, P>) -> Solution {
     solve_watched(method, stopping, problem, Start::Zero, &mut ())
 }
 
@@ -516,20 +404,13 @@ pub fn some_lambda<S: Smooth, P: Penalty>(smooth: &S, penalty: &P, share: f64) -
 
 /// The primal objective `1/(2n)‖Y − XW‖² + λΩ(W)` and the best dual objective that this file can find from the residual,
 /// both by definition. w is feature-major.
-pub fn primal_dual(
-    x: &Array2<f64>,
-    y: &Array2<f64>,
-    entry: &Entry,
-    lambda: f64,
-    w: &[f64],
-) -> (f64, f64) {
+pub fn primal_dual(x: &Array2<f64>, y: &Array2<f64>, entry: &Entry, lambda: f64, w: &[f64]) -> (f64, f64) {
     let (n, p) = x.dim();
     let q = y.ncols();
     let w_matrix = Array2::from_shape_vec((p, q), w.to_vec()).expect("shape");
     let residual = y - &x.dot(&w_matrix);
     let nf = n as f64;
-    let primal =
-        residual.iter().map(|r| r * r).sum::<f64>() / (2.0 * nf) + entry.value(lambda, w, q);
+    let primal = residual.iter().map(|r| r * r).sum::<f64>() / (2.0 * nf) + entry.value(lambda, w, q);
 
     // θ = residual/n, orthogonal to the free columns; D(θ) = ⟨Y, θ⟩ − n/2 ‖θ‖² − (λΩ)*(Xᵀθ).
     let mut theta = residual / nf;
@@ -577,11 +458,7 @@ pub fn primal_dual(
         let (mut low, mut high) = (0.0, 1.0);
         for _ in 0..100 {
             let middle = 0.5 * (low + high);
-            if feasible(middle) {
-                low = middle
-            } else {
-                high = middle
-            }
+            if feasible(middle) { low = middle } else { high = middle }
         }
         best = dual(low, 1e-14 * lambda);
     } else {
@@ -597,16 +474,10 @@ pub fn norm(v: &[f64]) -> f64 {
     v.iter().map(|v| v * v).sum::<f64>().sqrt()
 }
 
-pub fn distance<'a>(
-    a: impl IntoIterator<Item = &'a f64>,
-    b: impl IntoIterator<Item = &'a f64>,
-) -> f64 {
+pub fn distance<'a>(a: impl IntoIterator<Item = &'a f64>, b: impl IntoIterator<Item = &'a f64>) -> f64 {
     let (a, b): (Vec<_>, Vec<_>) = (a.into_iter().collect(), b.into_iter().collect());
     assert_eq!(a.len(), b.len());
-    a.iter()
-        .zip(&b)
-        .map(|(a, b)| (*a - *b).abs())
-        .fold(0.0, |m, d| if d.is_nan() { f64::NAN } else { m.max(d) })
+    a.iter().zip(&b).map(|(a, b)| (*a - *b).abs()).fold(0.0, |m, d| if d.is_nan() { f64::NAN } else { m.max(d) })
 }
 
 /// Element by element within `tolerance`.
@@ -617,13 +488,7 @@ pub fn assert_close<'a>(
     b: impl IntoIterator<Item = &'a f64>,
     tolerance: f64,
 ) {
-    let (a, b): (Vec<f64>, Vec<f64>) = (
-        a.into_iter().copied().collect(),
-        b.into_iter().copied().collect(),
-    );
+    let (a, b): (Vec<f64>, Vec<f64>) = (a.into_iter().copied().collect(), b.into_iter().copied().collect());
     let distance = distance(&a, &b);
-    assert!(
-        distance <= tolerance,
-        "{label}: {distance:e} apart\n{a:?}\n{b:?}"
-    );
+    assert!(distance <= tolerance, "{label}: {distance:e} apart\n{a:?}\n{b:?}");
 }

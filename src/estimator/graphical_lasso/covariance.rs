@@ -44,9 +44,7 @@ impl Covariance {
         };
         let n = rows.len();
         if n == 0 {
-            return Err(Error::Empty {
-                argument: "samples",
-            });
+            return Err(Error::Empty { argument: "samples" });
         }
         let weights: Vec<f64> = match weights {
             None => vec![1.0 / n as f64; n],
@@ -56,12 +54,7 @@ impl Covariance {
                 let largest = rows.iter().map(|&i| weights[i]).fold(0.0, f64::max);
                 if largest == 0.0 {
                     let expected = "at least one positive weight";
-                    return Err(Error::OutOfRange {
-                        argument: "sample_weights",
-                        index: vec![],
-                        value: 0.0,
-                        expected,
-                    });
+                    return Err(Error::OutOfRange { argument: "sample_weights", index: vec![], value: 0.0, expected });
                 }
                 let sum: f64 = rows.iter().map(|&i| weights[i] / largest).sum();
                 rows.iter().map(|&i| weights[i] / largest / sum).collect()
@@ -82,10 +75,7 @@ impl Covariance {
                     column.iter_mut().for_each(|x| *x -= shift);
                 }
             }
-            column
-                .iter_mut()
-                .zip(&weights)
-                .for_each(|(x, s)| *x *= s.sqrt());
+            column.iter_mut().zip(&weights).for_each(|(x, s)| *x *= s.sqrt());
             let variance: f64 = column.iter().map(|x| x * x).sum();
             if variance.sqrt() <= CONSTANT * mean[j].abs() && constant.is_none() {
                 constant = Some(j);
@@ -100,23 +90,11 @@ impl Covariance {
         if let Some(k) = values.iter().position(|v| !v.is_finite()) {
             let expected = "numbers whose squares are finite";
             let j = k / p;
-            let value = rows
-                .iter()
-                .map(|&i| samples[[i, j]])
-                .fold(0.0, |m: f64, v| if v.abs() > m.abs() { v } else { m });
-            return Err(Error::OutOfRange {
-                argument: "samples",
-                index: vec![j],
-                value,
-                expected,
-            });
+            let value =
+                rows.iter().map(|&i| samples[[i, j]]).fold(0.0, |m: f64, v| if v.abs() > m.abs() { v } else { m });
+            return Err(Error::OutOfRange { argument: "samples", index: vec![j], value, expected });
         }
-        Ok(Self {
-            size: p,
-            values,
-            mean,
-            nobservations: Some(n),
-        })
+        Ok(Self { size: p, values, mean, nobservations: Some(n) })
     }
 
     /// A matrix given by the user.
@@ -124,17 +102,11 @@ impl Covariance {
         let p = s.nrows();
         check_length("covariance columns", p, s.ncols())?;
         if p == 0 {
-            return Err(Error::Empty {
-                argument: "covariance",
-            });
+            return Err(Error::Empty { argument: "covariance" });
         }
         for ((i, j), &value) in s.indexed_iter() {
             if !value.is_finite() {
-                return Err(Error::NotFinite {
-                    argument: "covariance",
-                    index: vec![i, j],
-                    value,
-                });
+                return Err(Error::NotFinite { argument: "covariance", index: vec![i, j], value });
             }
         }
         for i in 0..p {
@@ -153,10 +125,7 @@ impl Covariance {
         for i in 0..p {
             for j in 0..i {
                 let difference = (s[[i, j]] - s[[j, i]]).abs();
-                let size = s[[i, j]]
-                    .abs()
-                    .max(s[[j, i]].abs())
-                    .max(deviation[i] * deviation[j]);
+                let size = s[[i, j]].abs().max(s[[j, i]].abs()).max(deviation[i] * deviation[j]);
                 if difference > ASYMMETRY * size && difference / size > worst.0 {
                     worst = (difference / size, i, j);
                 }
@@ -165,22 +134,10 @@ impl Covariance {
         if worst.0 > 0.0 {
             let (_, row, column) = worst;
             let difference = (s[[row, column]] - s[[column, row]]).abs();
-            return Err(Error::NotSymmetric {
-                argument: "covariance",
-                row,
-                column,
-                difference,
-            });
+            return Err(Error::NotSymmetric { argument: "covariance", row, column, difference });
         }
-        let values: Vec<f64> = (0..p * p)
-            .map(|k| 0.5 * s[[k % p, k / p]] + 0.5 * s[[k / p, k % p]])
-            .collect();
-        let covariance = Self {
-            size: p,
-            values,
-            mean: vec![0.0; p],
-            nobservations: None,
-        };
+        let values: Vec<f64> = (0..p * p).map(|k| 0.5 * s[[k % p, k / p]] + 0.5 * s[[k / p, k % p]]).collect();
+        let covariance = Self { size: p, values, mean: vec![0.0; p], nobservations: None };
         covariance.check_semidefinite(&deviation)?;
         Ok(covariance)
     }
@@ -197,10 +154,7 @@ impl Covariance {
                     unit[j * p + i] = self.values[j * p + i] / deviation[i] / deviation[j];
                 } else if value != 0.0 && i != j {
                     // A covariance with a variable that has no variance: the 2×2 minor is −value².
-                    return Err(Error::NotPositiveDefinite {
-                        argument: "covariance",
-                        eigenvalue: -value.abs(),
-                    });
+                    return Err(Error::NotPositiveDefinite { argument: "covariance", eigenvalue: -value.abs() });
                 }
             }
         }
@@ -215,14 +169,8 @@ impl Covariance {
         }
         match linalg::eigenvalues(&unit, p) {
             Ok(values) if values[0] >= -INDEFINITE => Ok(()),
-            Ok(values) => Err(Error::NotPositiveDefinite {
-                argument: "covariance",
-                eigenvalue: values[0],
-            }),
-            Err(_) => Err(Error::NotPositiveDefinite {
-                argument: "covariance",
-                eigenvalue: f64::NAN,
-            }),
+            Ok(values) => Err(Error::NotPositiveDefinite { argument: "covariance", eigenvalue: values[0] }),
+            Err(_) => Err(Error::NotPositiveDefinite { argument: "covariance", eigenvalue: f64::NAN }),
         }
     }
 }
@@ -230,21 +178,13 @@ impl Covariance {
 /// Rejects empty samples, NaN and infinity.
 pub(super) fn check_samples<S: Data<Elem = f64>>(samples: &ArrayBase<S, Ix2>) -> Result<()> {
     if samples.nrows() == 0 {
-        return Err(Error::Empty {
-            argument: "samples",
-        });
+        return Err(Error::Empty { argument: "samples" });
     }
     if samples.ncols() == 0 {
-        return Err(Error::Empty {
-            argument: "samples columns",
-        });
+        return Err(Error::Empty { argument: "samples columns" });
     }
     match samples.indexed_iter().find(|(_, v)| !v.is_finite()) {
-        Some(((i, j), &value)) => Err(Error::NotFinite {
-            argument: "samples",
-            index: vec![i, j],
-            value,
-        }),
+        Some(((i, j), &value)) => Err(Error::NotFinite { argument: "samples", index: vec![i, j], value }),
         None => Ok(()),
     }
 }

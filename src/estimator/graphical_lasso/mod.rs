@@ -98,10 +98,7 @@ pub struct GraphicalLasso {
 impl GraphicalLasso {
     /// A graphical lasso with penalty λ ≥ 0.
     pub fn new(lambda: f64) -> Self {
-        Self {
-            lambda,
-            ..Self::default()
-        }
+        Self { lambda, ..Self::default() }
     }
 
     /// Λ: one weight in [0, ∞] per entry, p×p and symmetric. 0 = unpenalised, ∞ = θ_ij is zero.
@@ -175,10 +172,7 @@ impl GraphicalLasso {
 
     /// The same estimator at another λ.
     pub fn with_lambda(&self, lambda: f64) -> Self {
-        Self {
-            lambda,
-            ..self.clone()
-        }
+        Self { lambda, ..self.clone() }
     }
 
     fn stopping_mut(&mut self) -> &mut Stopping {
@@ -224,10 +218,7 @@ impl GraphicalLasso {
     /// # Errors
     /// A matrix that is empty, not square, not symmetric, not positive semidefinite, holds NaN or infinity or a variance
     /// that is not positive; and as [`fit`](Self::fit). Sample weights have no meaning here ([`Error::Unsupported`]).
-    pub fn fit_covariance<S: Data<Elem = f64>>(
-        &self,
-        covariance: &ArrayBase<S, Ix2>,
-    ) -> Result<PrecisionModel> {
+    pub fn fit_covariance<S: Data<Elem = f64>>(&self, covariance: &ArrayBase<S, Ix2>) -> Result<PrecisionModel> {
         self.fit_covariance_watched(covariance, &mut ())
     }
 
@@ -246,35 +237,17 @@ impl GraphicalLasso {
 
     fn check(&self) -> Result<()> {
         check_scalar("lambda", self.lambda, 0.0, f64::MAX, "a finite number >= 0")?;
-        check_scalar(
-            "tolerance",
-            self.stopping().tolerance,
-            0.0,
-            f64::MAX,
-            "a finite number >= 0",
-        )
+        check_scalar("tolerance", self.stopping().tolerance, 0.0, f64::MAX, "a finite number >= 0")
     }
 
-    fn moments<S: Data<Elem = f64>>(
-        &self,
-        samples: &ArrayBase<S, Ix2>,
-        rows: Option<&[usize]>,
-    ) -> Result<Covariance> {
-        Covariance::of_samples(
-            samples,
-            rows,
-            self.sample_weights.as_deref(),
-            self.assume_centered,
-        )
+    fn moments<S: Data<Elem = f64>>(&self, samples: &ArrayBase<S, Ix2>, rows: Option<&[usize]>) -> Result<Covariance> {
+        Covariance::of_samples(samples, rows, self.sample_weights.as_deref(), self.assume_centered)
     }
 
     fn given<S: Data<Elem = f64>>(&self, covariance: &ArrayBase<S, Ix2>) -> Result<Covariance> {
         if self.sample_weights.is_some() {
             let reason = "a covariance matrix has no samples to weight";
-            return Err(Error::Unsupported {
-                argument: "sample_weights",
-                reason,
-            });
+            return Err(Error::Unsupported { argument: "sample_weights", reason });
         }
         Covariance::given(covariance)
     }
@@ -289,34 +262,18 @@ impl GraphicalLasso {
             for ((i, j), &value) in given.indexed_iter() {
                 if value.is_nan() || value < 0.0 {
                     let expected = "a number in [0, inf]";
-                    return Err(Error::OutOfRange {
-                        argument: "weights",
-                        index: vec![i, j],
-                        value,
-                        expected,
-                    });
+                    return Err(Error::OutOfRange { argument: "weights", index: vec![i, j], value, expected });
                 }
                 if value != given[[j, i]] {
                     let difference = (value - given[[j, i]]).abs();
-                    return Err(Error::NotSymmetric {
-                        argument: "weights",
-                        row: i,
-                        column: j,
-                        difference,
-                    });
+                    return Err(Error::NotSymmetric { argument: "weights", row: i, column: j, difference });
                 }
                 weights[j * p + i] = value;
             }
         }
         if self.correlation_scale {
-            let d: Vec<f64> = (0..p)
-                .map(|i| covariance.values[i * p + i].sqrt())
-                .collect();
-            for (k, w) in weights
-                .iter_mut()
-                .enumerate()
-                .filter(|(_, w)| **w != 0.0 && **w != f64::INFINITY)
-            {
+            let d: Vec<f64> = (0..p).map(|i| covariance.values[i * p + i].sqrt()).collect();
+            for (k, w) in weights.iter_mut().enumerate().filter(|(_, w)| **w != 0.0 && **w != f64::INFINITY) {
                 *w *= d[k % p] * d[k / p];
             }
         }
@@ -370,10 +327,7 @@ impl GraphicalLasso {
     ///
     /// # Errors
     /// As [`fit_covariance`](Self::fit_covariance).
-    pub fn lambda_max_covariance<S: Data<Elem = f64>>(
-        &self,
-        covariance: &ArrayBase<S, Ix2>,
-    ) -> Result<f64> {
+    pub fn lambda_max_covariance<S: Data<Elem = f64>>(&self, covariance: &ArrayBase<S, Ix2>) -> Result<f64> {
         self.lambda_max_of(&self.given(covariance)?)
     }
 
@@ -382,26 +336,17 @@ impl GraphicalLasso {
         let weights = self.weight_matrix(covariance)?;
         let off = |k: &usize| k % p != k / p;
         let mut residual = covariance.values.clone();
-        if (0..p * p)
-            .filter(off)
-            .any(|k| weights[k] == 0.0 && residual[k] != 0.0)
-        {
+        if (0..p * p).filter(off).any(|k| weights[k] == 0.0 && residual[k] != 0.0) {
             let only_free = |w: f64| if w == 0.0 { 0.0 } else { f64::INFINITY };
             let free = Array2::from_shape_fn((p, p), |(i, j)| only_free(weights[j * p + i]));
-            let estimator = Self {
-                weights: Some(free),
-                penalize_diagonal: false,
-                correlation_scale: false,
-                ..self.clone()
-            };
+            let estimator =
+                Self { weights: Some(free), penalize_diagonal: false, correlation_scale: false, ..self.clone() };
             let model = estimator.solve_one(covariance, 1.0, None, &mut ())?;
             for (k, r) in residual.iter_mut().enumerate() {
                 *r -= model.covariance()[[k % p, k / p]];
             }
         }
         let pairs = (0..p * p).filter(off).filter(|&k| weights[k] != 0.0);
-        Ok(pairs
-            .map(|k| l1::ratio(residual[k].abs(), weights[k]))
-            .fold(0.0, f64::max))
+        Ok(pairs.map(|k| l1::ratio(residual[k].abs(), weights[k])).fold(0.0, f64::max))
     }
 }

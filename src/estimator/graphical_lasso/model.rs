@@ -53,25 +53,14 @@ pub struct PrecisionModel {
 }
 
 impl PrecisionModel {
-    pub(super) fn assemble(
-        answer: Answer,
-        data: &Covariance,
-        lambda: f64,
-        names: Option<Vec<String>>,
-    ) -> Result<Self> {
+    pub(super) fn assemble(answer: Answer, data: &Covariance, lambda: f64, names: Option<Vec<String>>) -> Result<Self> {
         let p = data.size;
         // In units of unit variance the factorisation cannot overflow.
-        let d: Vec<f64> = (0..p)
-            .map(|i| answer.covariance[i * p + i].sqrt())
-            .collect();
-        let unit: Vec<f64> = (0..p * p)
-            .map(|k| answer.precision[k] * d[k % p] * d[k / p])
-            .collect();
-        let singular = |_| Error::IllPosed {
-            reason: "the precision matrix is numerically singular".into(),
-        };
-        let log_det = Cholesky::factor(&unit, p).map_err(singular)?.log_det()
-            - 2.0 * d.iter().map(|d| d.ln()).sum::<f64>();
+        let d: Vec<f64> = (0..p).map(|i| answer.covariance[i * p + i].sqrt()).collect();
+        let unit: Vec<f64> = (0..p * p).map(|k| answer.precision[k] * d[k % p] * d[k / p]).collect();
+        let singular = |_| Error::IllPosed { reason: "the precision matrix is numerically singular".into() };
+        let log_det =
+            Cholesky::factor(&unit, p).map_err(singular)?.log_det() - 2.0 * d.iter().map(|d| d.ln()).sum::<f64>();
         let matrix = |values: Vec<f64>| {
             Array2::from_shape_vec((p, p).f(), values).map_err(|_| Error::Length {
                 argument: "covariance",
@@ -116,29 +105,18 @@ impl PrecisionModel {
             for j in i + 1..p {
                 let precision = self.precision[[i, j]];
                 if precision != 0.0 {
-                    edges.push(Edge {
-                        i,
-                        j,
-                        precision,
-                        partial_correlation: self.partial(i, j),
-                    });
+                    edges.push(Edge { i, j, precision, partial_correlation: self.partial(i, j) });
                 }
             }
         }
-        edges.sort_by(|a, b| {
-            b.partial_correlation
-                .abs()
-                .total_cmp(&a.partial_correlation.abs())
-        });
+        edges.sort_by(|a, b| b.partial_correlation.abs().total_cmp(&a.partial_correlation.abs()));
         edges
     }
 
     /// The number of edges.
     pub fn edge_count(&self) -> usize {
         let p = self.precision.nrows();
-        (0..p)
-            .map(|j| (0..j).filter(|&i| self.precision[[i, j]] != 0.0).count())
-            .sum()
+        (0..p).map(|j| (0..j).filter(|&i| self.precision[[i, j]] != 0.0).count()).sum()
     }
 
     fn partial(&self, i: usize, j: usize) -> f64 {
@@ -148,9 +126,7 @@ impl PrecisionModel {
 
     /// `−θ_ij / √(θ_ii θ_jj)`, with a unit diagonal.
     pub fn partial_correlations(&self) -> Array2<f64> {
-        Array2::from_shape_fn(self.precision.dim(), |(i, j)| {
-            if i == j { 1.0 } else { self.partial(i, j) }
-        })
+        Array2::from_shape_fn(self.precision.dim(), |(i, j)| if i == j { 1.0 } else { self.partial(i, j) })
     }
 
     /// The connected components of the graph: each sorted, ordered by their first variable.
@@ -177,18 +153,12 @@ impl PrecisionModel {
     }
 
     /// [`score`](Self::score) of some rows only.
-    pub(super) fn score_rows<S: Data<Elem = f64>>(
-        &self,
-        samples: &ArrayBase<S, Ix2>,
-        rows: &[usize],
-    ) -> Result<f64> {
+    pub(super) fn score_rows<S: Data<Elem = f64>>(&self, samples: &ArrayBase<S, Ix2>, rows: &[usize]) -> Result<f64> {
         let p = self.precision.nrows();
         check_length("samples columns", p, samples.ncols())?;
         check_samples(samples)?;
         if rows.is_empty() {
-            return Err(Error::Empty {
-                argument: "samples",
-            });
+            return Err(Error::Empty { argument: "samples" });
         }
         let mut total = 0.0;
         for &i in rows {
@@ -255,27 +225,13 @@ impl fmt::Display for PrecisionModel {
             None => format!("x{j}"),
         };
         let shown = &edges[..edges.len().min(SHOWN)];
-        let width = shown
-            .iter()
-            .flat_map(|e| [e.i, e.j])
-            .map(|j| name(j).chars().count())
-            .max()
-            .unwrap_or(0)
-            .max(4);
+        let width = shown.iter().flat_map(|e| [e.i, e.j]).map(|j| name(j).chars().count()).max().unwrap_or(0).max(4);
         if !shown.is_empty() {
-            writeln!(
-                f,
-                "  {:<width$}   {:<width$} {:>13} {:>13}",
-                "edge", "", "partial corr.", "precision"
-            )?;
+            writeln!(f, "  {:<width$}   {:<width$} {:>13} {:>13}", "edge", "", "partial corr.", "precision")?;
         }
         for e in shown {
             let (i, j) = (name(e.i), name(e.j));
-            writeln!(
-                f,
-                "  {i:<width$} – {j:<width$} {:>13.6} {:>13.6e}",
-                e.partial_correlation, e.precision
-            )?;
+            writeln!(f, "  {i:<width$} – {j:<width$} {:>13.6} {:>13.6e}", e.partial_correlation, e.precision)?;
         }
         if edges.len() > SHOWN {
             writeln!(f, "  … and {} more", edges.len() - SHOWN)?;

@@ -32,20 +32,11 @@ impl GraphicalPath {
 
 impl fmt::Display for GraphicalPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:>13} {:>7} {:>11} {:>12}  status",
-            "λ", "edges", "components", "rel. gap"
-        )?;
+        writeln!(f, "{:>13} {:>7} {:>11} {:>12}  status", "λ", "edges", "components", "rel. gap")?;
         for m in &self.models {
             let gap = m.certificate().relative_gap();
             let (edges, components) = (m.edge_count(), m.components().len());
-            writeln!(
-                f,
-                "{:>13.6e} {edges:>7} {components:>11} {gap:>12.2e}  {}",
-                m.lambda(),
-                m.status()
-            )?;
+            writeln!(f, "{:>13.6e} {edges:>7} {components:>11} {gap:>12.2e}  {}", m.lambda(), m.status())?;
         }
         Ok(())
     }
@@ -67,11 +58,7 @@ impl GraphicalLasso {
     /// assert_eq!(path.models()[9].edge_count(), 2);
     /// # Ok::<(), sparsereg::Error>(())
     /// ```
-    pub fn path<S: Data<Elem = f64>>(
-        &self,
-        samples: &ArrayBase<S, Ix2>,
-        grid: Grid,
-    ) -> Result<GraphicalPath> {
+    pub fn path<S: Data<Elem = f64>>(&self, samples: &ArrayBase<S, Ix2>, grid: Grid) -> Result<GraphicalPath> {
         self.check()?;
         self.path_of(&self.moments(samples, None)?, grid, &mut ())
     }
@@ -103,12 +90,7 @@ impl GraphicalLasso {
         self.path_of(&self.moments(samples, None)?, grid, watch)
     }
 
-    fn path_of(
-        &self,
-        covariance: &Covariance,
-        grid: Grid,
-        watch: &mut dyn Watch,
-    ) -> Result<GraphicalPath> {
+    fn path_of(&self, covariance: &Covariance, grid: Grid, watch: &mut dyn Watch) -> Result<GraphicalPath> {
         let lambdas = self.grid(covariance, &grid)?;
         let mut models = Vec::with_capacity(lambdas.len());
         for lambda in lambdas {
@@ -156,19 +138,12 @@ impl GraphicalLasso {
         let lambdas = self.grid(&self.moments(samples, None)?, &grid)?;
         let splits = folds.splits(samples.nrows())?;
         let p = samples.ncols();
-        let rows = parallel::map_indexed(
-            splits.len(),
-            splits.len() * lambdas.len() * p * p * p,
-            |k| {
-                let split = &splits[k];
-                let covariance = self.moments(samples, Some(&split.train))?;
-                let path = self.path_of(&covariance, Grid::values(lambdas.clone()), &mut ())?;
-                path.models
-                    .iter()
-                    .map(|m| m.score_rows(samples, &split.test))
-                    .collect::<Result<Vec<f64>>>()
-            },
-        );
+        let rows = parallel::map_indexed(splits.len(), splits.len() * lambdas.len() * p * p * p, |k| {
+            let split = &splits[k];
+            let covariance = self.moments(samples, Some(&split.train))?;
+            let path = self.path_of(&covariance, Grid::values(lambdas.clone()), &mut ())?;
+            path.models.iter().map(|m| m.score_rows(samples, &split.test)).collect::<Result<Vec<f64>>>()
+        });
         let mut scores = Array2::zeros((splits.len(), lambdas.len()));
         for (k, row) in rows.into_iter().enumerate() {
             for (l, value) in row?.into_iter().enumerate() {

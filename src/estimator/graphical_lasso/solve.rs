@@ -51,40 +51,16 @@ impl<'a> Scaled<'a> {
         let mut deviation = vec![0.0; p];
         for (i, d) in deviation.iter_mut().enumerate() {
             let k = i * p + i;
-            let variance = covariance.values[k]
-                + if estimator.penalize_diagonal {
-                    thresholds[k]
-                } else {
-                    0.0
-                };
+            let variance = covariance.values[k] + if estimator.penalize_diagonal { thresholds[k] } else { 0.0 };
             if !(variance > 0.0 && variance.is_finite()) {
-                let argument = if covariance.nobservations.is_some() {
-                    "samples"
-                } else {
-                    "covariance"
-                };
-                let index = if covariance.nobservations.is_some() {
-                    vec![i]
-                } else {
-                    vec![i, i]
-                };
+                let argument = if covariance.nobservations.is_some() { "samples" } else { "covariance" };
+                let index = if covariance.nobservations.is_some() { vec![i] } else { vec![i, i] };
                 let expected = "a variable with a positive, finite variance";
-                return Err(Error::OutOfRange {
-                    argument,
-                    index,
-                    value: variance,
-                    expected,
-                });
+                return Err(Error::OutOfRange { argument, index, value: variance, expected });
             }
             *d = variance.sqrt();
         }
-        Ok(Self {
-            estimator,
-            covariance,
-            thresholds,
-            deviation,
-            lambda,
-        })
+        Ok(Self { estimator, covariance, thresholds, deviation, lambda })
     }
 
     /// S_ij / (d_i d_j) for i ≠ j.
@@ -92,9 +68,7 @@ impl<'a> Scaled<'a> {
         if i == j {
             1.0
         } else {
-            self.covariance.values[j * self.covariance.size + i]
-                / self.deviation[i]
-                / self.deviation[j]
+            self.covariance.values[j * self.covariance.size + i] / self.deviation[i] / self.deviation[j]
         }
     }
 
@@ -106,10 +80,8 @@ impl<'a> Scaled<'a> {
         let mut t = vec![0.0; k * k];
         for (b, &j) in members.iter().enumerate() {
             for (a, &i) in members.iter().enumerate().take(b) {
-                let (value, threshold) = (
-                    self.correlation(i, j),
-                    self.thresholds[j * p + i] / self.deviation[i] / self.deviation[j],
-                );
+                let (value, threshold) =
+                    (self.correlation(i, j), self.thresholds[j * p + i] / self.deviation[i] / self.deviation[j]);
                 (s[b * k + a], s[a * k + b]) = (value, value);
                 (t[b * k + a], t[a * k + b]) = (threshold, threshold);
             }
@@ -123,8 +95,7 @@ impl<'a> Scaled<'a> {
             GraphicalMethod::Newton(solver) => {
                 let p = self.covariance.size;
                 let parts = components(p, |i, j| {
-                    self.covariance.values[j * p + i].abs()
-                        > self.thresholds[j * p + i] * (1.0 + 4.0 * f64::EPSILON)
+                    self.covariance.values[j * p + i].abs() > self.thresholds[j * p + i] * (1.0 + 4.0 * f64::EPSILON)
                 });
                 let mut blocks = Vec::with_capacity(parts.len());
                 for members in &parts {
@@ -132,8 +103,7 @@ impl<'a> Scaled<'a> {
                     let start = self.start(members, &smooth, &penalty, warm)?;
                     blocks.push(NewtonBlock::new(smooth, penalty, start));
                 }
-                let (certificate, status, iterations) =
-                    solver.solve_blocks(&mut blocks, self.lambda, watch);
+                let (certificate, status, iterations) = solver.solve_blocks(&mut blocks, self.lambda, watch);
                 let pieces = parts
                     .iter()
                     .zip(&blocks)
@@ -145,25 +115,15 @@ impl<'a> Scaled<'a> {
                 let (smooth, penalty) = self.part(&members)?;
                 self.check_free(&members, &smooth, &penalty)?;
                 let problem = Problem::new(&smooth, &penalty, 1.0);
-                let start = warm
-                    .map(|w| self.to_unit(&members, w))
-                    .unwrap_or_else(|| smooth.origin());
+                let start = warm.map(|w| self.to_unit(&members, w)).unwrap_or_else(|| smooth.origin());
                 let lambda = self.lambda;
                 let mut watch = |progress: &crate::solver::Progress| {
-                    watch.progress(&crate::solver::Progress {
-                        lambda,
-                        ..*progress
-                    })
+                    watch.progress(&crate::solver::Progress { lambda, ..*progress })
                 };
                 let solution = solver.solve(&problem, Start::At(&start), &mut watch);
                 let at = smooth.point(&solution.coefficients);
                 let piece = std::iter::once((members.as_slice(), at.theta(), at.inverse()));
-                self.restore(
-                    piece,
-                    solution.certificate,
-                    solution.status,
-                    solution.iterations,
-                )
+                self.restore(piece, solution.certificate, solution.status, solution.iterations)
             }
         }
     }
@@ -196,12 +156,7 @@ impl<'a> Scaled<'a> {
     ///
     /// The problem has a solution if S is positive definite on every connected set of free pairs (mix S with its blocks:
     /// a positive definite dual point), and has none if S is singular on a clique of free pairs.
-    fn check_free(
-        &self,
-        members: &[usize],
-        smooth: &LogDet,
-        penalty: &EntrywiseL1,
-    ) -> Result<Option<Vec<f64>>> {
+    fn check_free(&self, members: &[usize], smooth: &LogDet, penalty: &EntrywiseL1) -> Result<Option<Vec<f64>>> {
         let (k, s) = (members.len(), smooth.covariance());
         let free = |a: usize, b: usize| penalty.threshold(1.0, b * k + a) == 0.0;
         for group in components(k, free) {
@@ -210,21 +165,14 @@ impl<'a> Scaled<'a> {
                 continue;
             }
             let clique = (0..m).all(|b| (0..b).all(|a| free(group[a], group[b])));
-            let part: Vec<f64> = (0..m * m)
-                .map(|e| s[group[e / m] * k + group[e % m]])
-                .collect();
+            let part: Vec<f64> = (0..m * m).map(|e| s[group[e / m] * k + group[e % m]]).collect();
             let factor = Cholesky::factor(&part, m).ok();
-            let factor = factor
-                .filter(|f| (0..m).all(|i| f.lower(i, i) * f.lower(i, i) > SINGULAR * m as f64));
+            let factor = factor.filter(|f| (0..m).all(|i| f.lower(i, i) * f.lower(i, i) > SINGULAR * m as f64));
             match factor {
                 // Only the solver can tell whether the pairs that are penalised suffice.
                 None if !clique => {}
                 None => {
-                    let names: Vec<String> = group
-                        .iter()
-                        .take(5)
-                        .map(|&a| members[a].to_string())
-                        .collect();
+                    let names: Vec<String> = group.iter().take(5).map(|&a| members[a].to_string()).collect();
                     let more = if m > 5 { ", …" } else { "" };
                     let reason = format!(
                         "variables {}{more} are collinear and the entries between them are not penalised",
@@ -305,12 +253,6 @@ impl<'a> Scaled<'a> {
         }
         certificate.kkt = kkt;
         certificate.objective += 2.0 * d.iter().map(|d| d.ln()).sum::<f64>();
-        Ok(Answer {
-            precision,
-            covariance,
-            certificate,
-            status,
-            iterations,
-        })
+        Ok(Answer { precision, covariance, certificate, status, iterations })
     }
 }
