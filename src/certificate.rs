@@ -38,7 +38,7 @@ pub struct Certificate {
     /// Objective minus dual objective: the answer is at most this far above the optimum. Never clamped; NaN if the
     /// problem has no dual (then `kkt` is the measure).
     pub gap: f64,
-    /// Bound on the floating-point error of `gap`.
+    /// Estimate of the floating-point error of `gap`, for the columns as the solver sees them (centred, scaled).
     pub rounding: f64,
     /// Largest violation of the stationarity conditions over the blocks, `dist(−∇_b f, λ∂Ω_b)`; penalties that do not
     /// know this distance use the length of a proximal step, `‖w − prox(w − ∇f)‖`, which is zero at the same points.

@@ -11,6 +11,7 @@ use crate::estimator::{Estimator, Model, Options, Training};
 pub use crate::folds::{Curve, FoldIds, Folds, GroupedKFold, KFold, Split};
 use crate::parallel;
 use crate::path::{FitPath, Grid, Path, fit_grid};
+use crate::solver::Status;
 
 /// The result of a cross-validation: the curve, the models refitted on all data, the out-of-fold predictions.
 #[derive(Debug, Clone)]
@@ -18,6 +19,7 @@ pub struct CrossValidation<M> {
     path: Path<M>,
     curve: Curve,
     out_of_fold: Array3<f64>,
+    unconverged: Vec<usize>,
 }
 
 impl<M: Model> CrossValidation<M> {
@@ -41,8 +43,19 @@ impl<M: Model> CrossValidation<M> {
         &self.path.models()[self.curve.one_standard_error]
     }
 
+    /// In how many folds the fit at λ number `index` stopped before its tolerance.
+    ///
+    /// # Panics
+    /// If there is no such λ.
+    pub fn unconverged(&self, index: usize) -> usize {
+        self.unconverged[index]
+    }
+
     /// Predictions of each observation by models that have not seen it, observations × responses, at λ number `index`.
     /// The mean if an observation was judged more than once, NaN if never.
+    ///
+    /// # Panics
+    /// If there is no such λ.
     pub fn out_of_fold(&self, index: usize) -> ArrayView2<'_, f64> {
         self.out_of_fold.index_axis(Axis(0), index)
     }
@@ -52,11 +65,15 @@ impl<M: Model> fmt::Display for CrossValidation<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:>13} {:>9} {:>13} {:>12}", "λ", "features", "mean sq. err", "std. error")?;
         for (k, model) in self.path.models().iter().enumerate() {
-            let mark = match k {
+            let mut mark = match k {
                 k if k == self.curve.best => "  best",
                 k if k == self.curve.one_standard_error => "  one standard error",
                 _ => "",
-            };
+            }
+            .to_string();
+            if self.unconverged[k] > 0 {
+                mark += &format!("  not converged in {} folds", self.unconverged[k]);
+            }
             writeln!(
                 f,
                 "{:>13.6e} {:>9} {:>13.6e} {:>12.4e}{mark}",
@@ -101,7 +118,9 @@ pub trait CrossValidate: Estimator {
 
     /// Cross-validates a grid: the λs come from all data, every fold walks them on its training part (folds in parallel,
     /// same bits for any number of threads), the score is the (weighted) mean squared error on its validation part.
-    /// Keeps all out-of-fold predictions: λs × observations × responses numbers.
+    /// Keeps all out-of-fold predictions: λs × observations × responses numbers. Limits of iterations and time hold for each
+    /// λ in each fold; a fit that was stopped is no error, but counted in [`CrossValidation::unconverged`] and marked by
+    /// `Display`.
     ///
     /// # Errors
     /// As [`FitPath::path`] and [`Folds::splits`]; designs of your own need
@@ -133,8 +152,12 @@ pub trait CrossValidate: Estimator {
         let mut fold_weights = vec![0.0; splits.len()];
         let mut out_of_fold = Array3::zeros((lambdas.len(), n, q));
         let mut judged = vec![0.0; n];
+        let mut unconverged = vec![0; lambdas.len()];
         for (fold, (split, fit)) in splits.iter().zip(fits).enumerate() {
-            let fit = fit?;
+            let (fit, statuses) = fit?;
+            for (count, status) in unconverged.iter_mut().zip(statuses) {
+                *count += usize::from(!matches!(status, Status::Converged | Status::Stalled));
+            }
             let total: f64 = split.test.iter().map(|&i| weights[i]).sum();
             if total == 0.0 {
                 let reason = format!("all observations of fold {fold} have weight 0");
@@ -158,7 +181,7 @@ pub trait CrossValidate: Estimator {
             *value = if judged[i] > 0.0 { *value / judged[i] } else { f64::NAN };
         }
         let sizes: Vec<usize> = path.models().iter().map(|m| m.support().len()).collect();
-        Ok(CrossValidation { curve: Curve::new(scores, &fold_weights, &sizes), path, out_of_fold })
+        Ok(CrossValidation { curve: Curve::new(scores, &fold_weights, &sizes), path, out_of_fold, unconverged })
     }
 }
 
@@ -172,14 +195,14 @@ fn responses<S: Data<Elem = f64>, R: Dimension>(y: &ArrayBase<S, R>) -> Array2<f
     Array2::from_shape_simple_fn((y.shape()[0], q), || values.next().copied().unwrap_or(f64::NAN))
 }
 
-/// Fits one fold's path and predicts its validation part: λs × rows × responses.
+/// Fits one fold's path and predicts its validation part: λs × rows × responses, and how each fit ended.
 fn predictions<E: Estimator>(
     estimator: &E,
     design: &AnyDesign<'_>,
     y: &Array2<f64>,
     split: &Split,
     lambdas: &[f64],
-) -> Result<Array3<f64>> {
+) -> Result<(Array3<f64>, Vec<Status>)> {
     let pick = |values: &[f64]| -> Vec<f64> { split.train.iter().map(|&i| values[i]).collect() };
     let options = Options {
         sample_weights: estimator.options().sample_weights.as_deref().map(pick),
@@ -205,6 +228,6 @@ fn predictions<E: Estimator>(
                 }
             }
         }
-        Ok(out)
+        Ok((out, models.iter().map(Model::status).collect()))
     })
 }

@@ -30,7 +30,7 @@ impl Grid {
         self
     }
 
-    /// These values, largest first whatever their order.
+    /// These values, largest first whatever their order; a ratio has no meaning for them and is not looked at.
     pub fn values(lambdas: impl Into<Vec<f64>>) -> Self {
         Self { points: 0, ratio: None, values: Some(lambdas.into()) }
     }

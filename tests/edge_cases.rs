@@ -552,3 +552,97 @@ fn nan_behind_a_user_design_is_not_an_answer() {
         assert!(result.is_err(), "{name}: {}", result.unwrap());
     }
 }
+
+/// A group that is wider than the rows can tell apart has directions in which the gradient is rounding only; a λ of about
+/// that size once turned it into NaN.
+#[test]
+fn null_directions_of_a_group_stay_out_of_the_answer() {
+    for lambda in [1e-16, 1e-24, 1e-33] {
+        for seed in 0..10 {
+            let (x, y) = single(seed, 3, 8);
+            let groups = Groups::from_sizes(&[8]).unwrap();
+            let model = GroupLasso::new(lambda, groups)
+                .tolerance(1e-10)
+                .fit(&x, &y)
+                .unwrap_or_else(|e| panic!("λ {lambda} seed {seed}: {e}"));
+            let c = model.certificate();
+            assert!(c.objective.is_finite() && c.relative_gap() <= 1e-10);
+        }
+    }
+}
+
+/// Non-negative least squares in blocks: of a block that is partly at zero only the columns that point below zero may be
+/// projected out of the dual point.
+#[test]
+fn nonnegative_groups_without_a_penalty_are_certified() {
+    for seed in 0..30 {
+        let (x, y) = single(seed, 6, 4);
+        for (name, method) in solvers() {
+            let groups = Groups::from_sizes(&[3, 1]).unwrap();
+            let model = GroupLasso::new(0.0, groups)
+                .nonnegative(true)
+                .intercept(false)
+                .solver(method)
+                .tolerance(1e-10)
+                .fit(&x, &y);
+            model.unwrap_or_else(|e| panic!("{name} seed {seed}: {e}"));
+        }
+    }
+}
+
+/// A support as large as the rank of X makes the Hessian singular; the second-order finish has to get past it.
+#[test]
+fn a_support_beyond_the_rank_is_left_again() {
+    for (seed, n, p) in [(1, 18, 19), (2, 19, 28), (3, 12, 30), (4, 10, 10)] {
+        let (x, y) = single(seed, n, p);
+        let lambda = 1e-6 * Lasso::default().lambda_max(&x, &y).unwrap();
+        for form in [Form::Auto, Form::Gram] {
+            let solver = BlockDescent { form, ..BlockDescent::default() };
+            let model = Lasso::new(lambda)
+                .solver(solver)
+                .tolerance(1e-10)
+                .fit(&x, &y)
+                .unwrap_or_else(|e| panic!("{n}×{p} {form:?}: {e}"));
+            check_model(&format!("{n}×{p} {form:?}"), &x, &y, &model);
+        }
+    }
+}
+
+/// More active columns than rows, neighbours nearly the same: hopeless for sweeps over a residual, not for second-order
+/// steps.
+#[test]
+fn correlated_columns_with_a_wide_support() {
+    let mut rng = Rng::new(8);
+    let mut x = Array2::zeros((60, 400));
+    for i in 0..60 {
+        let mut last = rng.normal();
+        for j in 0..400 {
+            last = 0.99 * last + (1.0f64 - 0.99 * 0.99).sqrt() * rng.normal();
+            x[[i, j]] = last;
+        }
+    }
+    let y = Array1::from_shape_fn(60, |i| x[[i, 0]] - x[[i, 200]] + rng.normal());
+    let sgl = |lambda| {
+        let groups = Groups::from_sizes(&[5; 80]).unwrap();
+        SparseGroupLasso::new(lambda, 0.5, groups)
+    };
+    let lambda = 1e-3 * sgl(0.0).lambda_max(&x, &y).unwrap();
+    let model = sgl(lambda).tolerance(1e-10).max_iterations(5_000).fit(&x, &y).unwrap();
+    assert!(model.support().len() > 60, "not the case meant");
+}
+
+/// Nothing is penalised, columns have means of 1e4 and some are nearly the same: sweeps would crawl, least squares is exact.
+#[test]
+fn least_squares_of_several_responses_is_solved_at_once() {
+    let (x, y) = regression(77, 27, 21, 2);
+    let x = Array2::from_shape_fn(x.dim(), |(i, j)| {
+        let near = if j % 5 == 4 { x[[i, j - 1]] + 1e-4 * x[[i, j]] } else { x[[i, j]] };
+        1e4 + near * 10f64.powi(j as i32 % 3)
+    });
+    let model = MultiTaskLasso::new(0.0).tolerance(1e-10).max_iterations(1000).fit(&x, &y).unwrap();
+    assert!(model.certificate().relative_gap() <= 1e-10);
+    let latent = Groups::overlapping(&[(0..12).collect::<Vec<_>>(), (8..21).collect()], 21).unwrap();
+    let single = LatentGroupLasso::new(0.0, latent).standardize(true).tolerance(1e-10).max_iterations(1000);
+    let model = single.fit(&x, &y.column(0).to_owned()).unwrap();
+    assert!(model.certificate().relative_gap() <= 1e-10);
+}

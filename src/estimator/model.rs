@@ -257,7 +257,8 @@ impl fmt::Display for Fitted {
         let line = |f: &mut fmt::Formatter<'_>, name: &str, values: &mut dyn Iterator<Item = f64>| {
             write!(f, "  {name:<width$}")?;
             for value in values.take(8) {
-                write!(f, " {value:>13.6}")?;
+                let plain = value == 0.0 || (1e-4..1e7).contains(&value.abs());
+                if plain { write!(f, " {value:>13.6}")? } else { write!(f, " {value:>13.5e}")? }
             }
             writeln!(f, "{}", if q > 8 { " …" } else { "" })
         };

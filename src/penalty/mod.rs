@@ -202,10 +202,25 @@ impl<P: BlockPenalty> Penalty for P {
 
     fn unbalanced_columns(&self, lambda: f64, g: &[f64]) -> Vec<usize> {
         let unbalanced = |critical: f64| critical == f64::INFINITY || (lambda == 0.0 && critical > 0.0);
-        each_block(self, g)
-            .filter(|(b, r)| unbalanced(self.critical_lambda_block(*b, &g[r.clone()])))
-            .flat_map(|(b, _)| self.partition().block(b))
-            .collect()
+        let q = g.len() / self.partition().ncols().max(1);
+        let mut columns = Vec::new();
+        for (b, r) in each_block(self, g) {
+            if !unbalanced(self.critical_lambda_block(b, &g[r.clone()])) {
+                continue;
+            }
+            // Of a constrained block only the columns that point out of the constraint: the gradient on the others is part
+            // of the proof.
+            let mut alone = vec![0.0; r.len()];
+            for (i, j) in self.partition().block(b).enumerate() {
+                let own = i * q..(i + 1) * q;
+                alone[own.clone()].copy_from_slice(&g[r.clone()][own.clone()]);
+                if unbalanced(self.critical_lambda_block(b, &alone)) {
+                    columns.push(j);
+                }
+                alone[own].fill(0.0);
+            }
+        }
+        columns
     }
 }
 

@@ -9,6 +9,10 @@ pub(super) struct FreeSpace {
     pub(super) columns: Vec<usize>,
     basis: Vec<f64>,
     nrows: usize,
+    /// The columns that are independent of the ones before: X_kept = Z R.
+    kept: Vec<usize>,
+    /// R, packed: column i holds its i + 1 entries.
+    triangle: Vec<f64>,
 }
 
 /// Columns that lose all but this share of their norm are taken as dependent on the ones before.
@@ -21,6 +25,7 @@ impl FreeSpace {
         let mut basis: Vec<f64> = Vec::new();
         let mut unit = vec![0.0; x.ncols()];
         let mut column = vec![0.0; n];
+        let (mut kept, mut triangle) = (Vec::new(), Vec::new());
         for &j in columns {
             if basis.len() == n * n {
                 break;
@@ -29,28 +34,75 @@ impl FreeSpace {
             x.apply(&unit, &mut column);
             unit[j] = 0.0;
             let before = kernels::sq_norm(&column).sqrt();
-            project(&basis, n, &mut column);
-            project(&basis, n, &mut column);
+            let mut coefficients = vec![0.0; basis.len() / n];
+            project(&basis, n, &mut column, Some(&mut coefficients));
+            project(&basis, n, &mut column, Some(&mut coefficients));
             let after = kernels::sq_norm(&column).sqrt();
             if after > DEPENDENT * before {
                 basis.extend(column.iter().map(|v| v / after));
+                kept.push(j);
+                triangle.extend_from_slice(&coefficients);
+                triangle.push(after);
             }
         }
-        Self { columns: columns.to_vec(), basis, nrows: n }
+        Self { columns: columns.to_vec(), basis, nrows: n, kept, triangle }
     }
 
     /// `u_t ← u_t − Z Zᵀ u_t` for every response.
     pub(super) fn project(&self, u: &mut [f64]) {
         for u in u.chunks_exact_mut(self.nrows) {
-            project(&self.basis, self.nrows, u);
-            project(&self.basis, self.nrows, u);
+            project(&self.basis, self.nrows, u, None);
+            project(&self.basis, self.nrows, u, None);
+        }
+    }
+
+    /// Least squares of one residual on the free columns: (column, coefficient) for those that are kept.
+    pub(super) fn least_squares(&self, residual: &[f64]) -> Vec<(usize, f64)> {
+        let m = self.kept.len();
+        let mut rest = residual.to_vec();
+        let mut c = vec![0.0; m];
+        project(&self.basis, self.nrows, &mut rest, Some(&mut c));
+        project(&self.basis, self.nrows, &mut rest, Some(&mut c));
+        for i in (0..m).rev() {
+            let column = &self.triangle[i * (i + 1) / 2..(i + 1) * (i + 2) / 2];
+            c[i] /= column[i];
+            for r in 0..i {
+                c[r] -= c[i] * column[r];
+            }
+        }
+        self.kept.iter().copied().zip(c).collect()
+    }
+}
+
+/// `u ← u − Z Zᵀu`, adding Zᵀu to `coefficients`.
+fn project(basis: &[f64], n: usize, u: &mut [f64], mut coefficients: Option<&mut Vec<f64>>) {
+    for (i, z) in basis.chunks_exact(n).enumerate() {
+        let c = kernels::dot(z, u);
+        kernels::axpy(-c, z, u);
+        if let Some(coefficients) = &mut coefficients {
+            coefficients[i] += c;
         }
     }
 }
 
-fn project(basis: &[f64], n: usize, u: &mut [f64]) {
-    for z in basis.chunks_exact(n) {
-        let c = kernels::dot(z, u);
-        kernels::axpy(-c, z, u);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::design::Dense;
+
+    #[test]
+    fn least_squares_solves_the_normal_equations_and_skips_dependent_columns() {
+        let x = vec![1.0, 2.0, 3.0, 4.0, 2.0, 4.0, 6.0, 8.0, 1.0, -1.0, 1.0, 0.5];
+        let design = Dense::from_columns(x.clone(), 4, 3).unwrap();
+        let space = FreeSpace::new(&design, &[0, 1, 2]);
+        let y = [1.0, 0.0, 2.0, 5.0];
+        let mut rest = y.to_vec();
+        for (j, c) in space.least_squares(&y) {
+            assert_ne!(j, 1, "the double of column 0");
+            kernels::axpy(-c, &x[4 * j..4 * j + 4], &mut rest);
+        }
+        for column in x.chunks_exact(4) {
+            assert!(kernels::dot(column, &rest).abs() < 1e-13);
+        }
     }
 }

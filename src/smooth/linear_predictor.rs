@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use crate::design::LinearOperator;
 use crate::kernels;
 use crate::linalg;
-use crate::loss::Loss;
+use crate::loss::{Loss, Squared};
 use crate::smooth::Smooth;
 use crate::smooth::free_space::FreeSpace;
 
@@ -80,6 +80,26 @@ impl<D: LinearOperator, L: Loss> LinearPredictor<D, L> {
             self.free_space(free).project(&mut u);
         }
         u
+    }
+}
+
+impl<D: LinearOperator> LinearPredictor<D, Squared> {
+    /// Moves the free coefficients to where they are best for the others as they stand: least squares, exactly. Twice, as
+    /// the second residual carries the digits that the first one lost.
+    pub(crate) fn fit_free(&self, free: &[usize], w: &mut [f64]) {
+        let (n, q) = (self.design.nrows(), self.nresponses());
+        let space = self.free_space(free);
+        for _ in 0..2 {
+            let at = self.point(w);
+            for t in 0..q {
+                let range = t * n..(t + 1) * n;
+                let residual: Vec<f64> =
+                    self.loss.y()[range.clone()].iter().zip(&at.eta[range]).map(|(y, e)| y - e).collect();
+                for (j, change) in space.least_squares(&residual) {
+                    w[j * q + t] += change;
+                }
+            }
+        }
     }
 }
 

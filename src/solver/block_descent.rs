@@ -24,7 +24,8 @@ pub enum Form {
     Auto,
     /// Always X_AᵀX_A: |A|² numbers, sweeps that never touch X.
     Gram,
-    /// Always the residual: nothing is stored, a sweep reads the working columns twice.
+    /// Always the residual: nothing is stored, a sweep reads the working columns twice. There is no second-order finish in
+    /// this form: nearly collinear columns at a small λ may need more sweeps than anyone wants to wait for.
     Residual,
 }
 
@@ -65,6 +66,9 @@ impl Default for BlockDescent {
 
 /// Gram matrices beyond this many columns cost more memory than they save time.
 const GRAM_COLUMNS: usize = 6000;
+
+/// Sweeps in residual form after which a problem is left to second-order steps.
+const STUBBORN: usize = 500;
 
 /// Ratio of successive λs on the way to a small λ.
 const APPROACH: f64 = 0.65;
@@ -252,6 +256,10 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
                 added = working_set::grow(&mut set, &mut member, &everything);
             }
 
+            // Free coefficients are fitted exactly, the others by descent.
+            let free = self.penalty.free_columns(lambda);
+            let all_free = !free.is_empty() && set.iter().all(|&b| self.penalty.is_free(b, lambda));
+
             // Inner problem: as exact as the outer gap deserves, and tighter each time that no block was missing.
             let ambition = if added > 0 { 0.1 * certificate.gap } else { 0.1 * inner_gap.min(certificate.gap) };
             inner_gap = ambition.max(0.1 * target).min(certificate.gap);
@@ -265,8 +273,11 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
                 anderson: self.solver.anderson,
                 newton: self.solver.newton,
             };
-            let sweeps = self.descend(lambda, &set, stop);
+            let sweeps = if all_free { 1 } else { self.descend(lambda, &set, stop) };
             self.iterations += sweeps;
+            if !free.is_empty() {
+                self.smooth.fit_free(&free, &mut self.w);
+            }
 
             // No way forward: the same set, and rounding keeps the gap where it is.
             if added == 0 && certificate.gap >= 0.9 * best_gap {
@@ -377,7 +388,9 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
         for &b in alive {
             let cols = partition.block(b);
             // Free blocks have no gradient at the dual point and are always needed.
-            scores[b] = if self.free.binary_search(&cols.start).is_ok() {
+            let has_free =
+                self.free.partition_point(|&j| j < cols.start) < self.free.partition_point(|&j| j < cols.end);
+            scores[b] = if has_free {
                 f64::INFINITY
             } else {
                 self.penalty.critical_lambda_block(b, &self.g[cols.start * q..cols.end * q])
@@ -425,7 +438,9 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
                 // A change costs |A| numbers here and twice the stored column there; single coefficients are mostly at
                 // rest and have the second-order finish, groups and rows of W mostly move.
                 let single = self.q == 1 && self.penalty.partition().is_singletons();
-                columns <= GRAM_COLUMNS && columns as f64 <= if single { 4.0 * cost } else { cost }
+                // Where sweeps have not sufficed, only second-order steps will: they need the matrix.
+                let stubborn = self.q == 1 && self.solver.newton && self.iterations >= STUBBORN;
+                columns <= GRAM_COLUMNS && (stubborn || columns as f64 <= if single { 4.0 * cost } else { cost })
             }
         };
         if gram {

@@ -127,9 +127,12 @@ fn radial(spectrum: &linalg::Eigen, t: f64, quadratic: f64, w: &[f64], g: &[f64]
     let (h, u) = (&spectrum.values, &spectrum.vectors);
     let k = h.len();
     let q = w.len() / k;
-    // In the eigenbasis: z_i = h_i (Uᵀw)_i − (Uᵀg)_i, for every response; v holds z.
+    // In the eigenbasis: z_i = h_i (Uᵀw)_i − (Uᵀg)_i, for every response; v holds z. The gradient is in the range of the
+    // Hessian: what it has along a null direction is rounding, which a threshold of about that size would blow up.
+    let null = 4.0 * k as f64 * f64::EPSILON * h[k - 1];
     let mut norm = 0.0;
-    for i in 0..k {
+    v.fill(0.0);
+    for i in (0..k).filter(|&i| h[i] > null) {
         let column = &u[i * k..(i + 1) * k];
         for s in 0..q {
             let (mut a, mut b) = (0.0, 0.0);
@@ -207,7 +210,9 @@ mod tests {
         let design = Dense::from_columns(x, 4, 3).unwrap();
         let model = ResidualModel::new(&design, 0.25);
         let curvature = Curvature::new(&model, 0..3, penalty.radial(0, 1.0).is_some());
-        let y: Vec<f64> = (0..4 * q).map(|i| ((7 * i + 3) % 5) as f64 - 1.5).collect();
+        // Mostly the first column, so that nothing keeps a constrained coefficient at zero.
+        let column = [1.0, 2.0, 0.5, -1.0];
+        let y: Vec<f64> = (0..4 * q).map(|i| column[i % 4] + 0.1 * ((7 * i + 3) % 5) as f64).collect();
         let state: Vec<f64> = y.iter().map(|y| -y).collect();
         let (w, mut v) = (vec![0.0; 3 * q], vec![0.0; 3 * q]);
         let mut g = vec![0.0; 3 * q];

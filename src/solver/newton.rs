@@ -15,6 +15,9 @@ pub(super) struct Schedule {
     wait: usize,
 }
 
+/// Ridge for singular Hessians, relative to the largest diagonal element.
+const RIDGE: f64 = 1e-10;
+
 /// How far a Newton step went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -127,18 +130,38 @@ pub(super) fn step<M: Quadratic, P: BlockPenalty + ?Sized>(
             }
         }
     }
-    let Ok(factor) = Cholesky::factor(&h, m) else { return Step::Rejected };
-    factor.solve_in_place(&mut slope);
-    let direction = slope;
-    if direction.iter().any(|d| !d.is_finite()) {
-        return Step::Rejected;
+    // Where the rows cannot tell the coefficients of the support apart, h is singular, and a factor of it may be noise. With
+    // a small ridge the step is long along the null space, down the slope of Ω, and ends where the first of them is zero.
+    let largest = (0..m).map(|i| h[i * m + i]).fold(0.0, f64::max);
+    for ridge in [0.0, RIDGE * largest] {
+        (0..m).for_each(|i| h[i * m + i] += ridge);
+        let Ok(factor) = Cholesky::factor(&h, m) else { continue };
+        let mut direction = slope.clone();
+        factor.solve_in_place(&mut direction);
+        if direction.iter().all(|d| d.is_finite()) {
+            let step = search(inner, w, state, &support, &kinked, &direction);
+            if step != Step::Rejected {
+                return step;
+            }
+        }
     }
+    Step::Rejected
+}
 
+/// Takes as much of the direction as lets the objective fall.
+fn search<M: Quadratic, P: BlockPenalty + ?Sized>(
+    inner: &Descent<'_, M, P>,
+    w: &mut [f64],
+    state: &mut [f64],
+    support: &[usize],
+    kinked: &[bool],
+    direction: &[f64],
+) -> Step {
     let before = inner.objective(w, state);
     // Shorter and shorter steps, on which coefficients that would change sign stop at zero; then the step to the first of
     // them, up to which the objective is smooth and falls for certain.
     let mut to_first = 1.0f64;
-    for ((&j, d), kinked) in support.iter().zip(&direction).zip(&kinked) {
+    for ((&j, d), kinked) in support.iter().zip(direction).zip(kinked) {
         if *kinked && d * w[j] < 0.0 {
             to_first = to_first.min(-w[j] / d);
         }
@@ -146,14 +169,14 @@ pub(super) fn step<M: Quadratic, P: BlockPenalty + ?Sized>(
     for length in [1.0, 0.5, 0.25, 0.125, to_first.min(0.1)] {
         let mut w_new = w.to_vec();
         let mut crossed = false;
-        for ((&j, d), kinked) in support.iter().zip(&direction).zip(&kinked) {
+        for ((&j, d), kinked) in support.iter().zip(direction).zip(kinked) {
             let moved = w[j] + length * d;
             let crosses = *kinked && (moved == 0.0 || (moved > 0.0) != (w[j] > 0.0) || length * d == -w[j]);
             w_new[j] = if crosses { 0.0 } else { moved };
             crossed |= crosses;
         }
         let mut state_new = state.to_vec();
-        for &j in &support {
+        for &j in support {
             let delta = w_new[j] - w[j];
             if delta != 0.0 {
                 inner.model.shift(&mut state_new, j..j + 1, &[delta]);
