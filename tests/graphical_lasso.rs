@@ -300,7 +300,7 @@ fn duplicated_variables_and_two_observations() {
     for lambda in [1e-5, 1e-3, 0.05] {
         let model = GraphicalLasso::new(lambda).tolerance(1e-9).fit(&twice).unwrap();
         // At the smallest λ the condition of Θ, 1e5, leaves fewer digits: the fit says so.
-        let limit = if model.status() == Status::Stalled { 1e-7 } else { 1e-9 };
+        let limit = if model.status() == Status::Stalled { 1e-6 } else { 1e-9 };
         assert!(model.certificate().relative_gap() <= limit, "{lambda} {}", model.certificate());
         assert!(model.precision().iter().all(|v| v.is_finite()));
     }
