@@ -55,17 +55,7 @@ impl Estimator for LatentGroupLasso {
     type Response = Ix1;
     type Model = LinearModel;
 
-    fn options(&self) -> &Options {
-        &self.options
-    }
-
-    fn lambda(&self) -> f64 {
-        self.lambda
-    }
-
-    fn with_lambda(&self, lambda: f64) -> Self {
-        Self { lambda, ..self.clone() }
-    }
+    shared_parameters!();
 
     fn layout(&self, nfeatures: usize) -> Result<Layout<GroupL2>> {
         check_length("groups", nfeatures, self.groups.nfeatures())?;

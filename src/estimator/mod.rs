@@ -16,6 +16,23 @@ use crate::problem::Problem;
 use crate::smooth::LinearPredictor;
 use crate::solver::{BlockDescent, Fista, Solution, Solver, Start, Status, Stopping, Watch};
 
+/// What is the same in every [`Estimator`] that has the fields `lambda` and `options`.
+macro_rules! shared_parameters {
+    () => {
+        fn options(&self) -> &Options {
+            &self.options
+        }
+
+        fn lambda(&self) -> f64 {
+            self.lambda
+        }
+
+        fn with_lambda(&self, lambda: f64) -> Self {
+            Self { lambda, ..self.clone() }
+        }
+    };
+}
+
 mod elastic_net;
 mod graphical_lasso;
 mod group_lasso;

@@ -51,17 +51,7 @@ impl Estimator for MultiTaskLasso {
     type Response = Ix2;
     type Model = MultiTaskModel;
 
-    fn options(&self) -> &Options {
-        &self.options
-    }
-
-    fn lambda(&self) -> f64 {
-        self.lambda
-    }
-
-    fn with_lambda(&self, lambda: f64) -> Self {
-        Self { lambda, ..self.clone() }
-    }
+    shared_parameters!();
 
     fn layout(&self, nfeatures: usize) -> Result<Layout<GroupL2>> {
         let mut penalty = GroupL2::new(Partition::singletons(nfeatures));
@@ -115,17 +105,7 @@ impl Estimator for MultiTaskElasticNet {
     type Response = Ix2;
     type Model = MultiTaskModel;
 
-    fn options(&self) -> &Options {
-        &self.options
-    }
-
-    fn lambda(&self) -> f64 {
-        self.lambda
-    }
-
-    fn with_lambda(&self, lambda: f64) -> Self {
-        Self { lambda, ..self.clone() }
-    }
+    shared_parameters!();
 
     fn layout(&self, nfeatures: usize) -> Result<Layout<ElasticNetPenalty>> {
         let mut penalty = ElasticNetPenalty::new(Partition::singletons(nfeatures), self.rho)?;

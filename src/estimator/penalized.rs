@@ -56,17 +56,7 @@ macro_rules! estimator {
             type Response = $response;
             type Model = $model;
 
-            fn options(&self) -> &Options {
-                &self.options
-            }
-
-            fn lambda(&self) -> f64 {
-                self.lambda
-            }
-
-            fn with_lambda(&self, lambda: f64) -> Self {
-                Self { lambda, ..self.clone() }
-            }
+            shared_parameters!();
 
             fn layout(&self, nfeatures: usize) -> Result<Layout<P>> {
                 check_length("penalty", nfeatures, self.penalty.partition().ncols())?;

@@ -54,17 +54,7 @@ impl Estimator for SparseGroupLasso {
     type Response = Ix1;
     type Model = LinearModel;
 
-    fn options(&self) -> &Options {
-        &self.options
-    }
-
-    fn lambda(&self) -> f64 {
-        self.lambda
-    }
-
-    fn with_lambda(&self, lambda: f64) -> Self {
-        Self { lambda, ..self.clone() }
-    }
+    shared_parameters!();
 
     fn layout(&self, nfeatures: usize) -> Result<Layout<SparseGroup>> {
         check_disjoint(&self.groups, nfeatures)?;
