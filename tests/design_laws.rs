@@ -259,7 +259,6 @@ fn longer_than_every_tile() {
 }
 
 /// Bits of all the verbs that use threads.
-#[cfg(feature = "rayon")]
 fn bits(x: &dyn Design) -> Vec<u64> {
     let (n, p) = (x.nrows(), x.ncols());
     let mut all = vec![];
@@ -274,7 +273,6 @@ fn bits(x: &dyn Design) -> Vec<u64> {
     all
 }
 
-#[cfg(feature = "rayon")]
 #[test]
 fn the_bits_do_not_depend_on_the_number_of_threads() {
     // large enough to be shared out

@@ -260,7 +260,6 @@ fn a_start_anywhere_ends_at_the_solution() {
 
 /// The same bits twice, and the same bits whatever the number of threads: the data are large enough for passes to be
 /// shared out.
-#[cfg(feature = "rayon")]
 #[test]
 fn threads_do_not_change_a_bit() {
     let (n, p) = (400, 2000);

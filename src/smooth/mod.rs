@@ -1,5 +1,5 @@
-//! The smooth term: [`LinearPredictor`] is F∘X, [`LogDet`] is its cousin without an X, and [`GramModel`] and
-//! [`ResidualModel`] are the two forms of the quadratic model that descent works on.
+//! The smooth term: [`LinearPredictor`] is F∘X, [`LogDet`] is its cousin without an X, and `GramModel` and
+//! `ResidualModel` are the two forms of the quadratic model that descent works on.
 //!
 //! A smooth term owns its cached state: solvers carry a `Point` (a residual, a gradient, a factor) without knowing
 //! what it is.
