@@ -216,7 +216,8 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
         let mut inner_gap = f64::INFINITY;
         let mut best_gap = f64::INFINITY;
         let mut pruned_at = f64::INFINITY;
-        let mut idle = 0;
+        let mut last_gap = f64::INFINITY;
+        let (mut idle, mut frozen) = (0, 0);
         let mut outer = 0;
         loop {
             // Certificate: one pass over X, none at the start of a path step.
@@ -277,6 +278,16 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             self.iterations += sweeps;
             if !free.is_empty() {
                 self.smooth.fit_free(&free, &mut self.w);
+            }
+
+            // Nothing moves any more and the gap is open: another hundred thousand passes would change nothing.
+            frozen = if added == 0 && certificate.gap.to_bits() == last_gap.to_bits() { frozen + 1 } else { 0 };
+            last_gap = certificate.gap;
+            if frozen >= 4 {
+                let (certificate, _) = self.certify(lambda, &alive, true);
+                let stalled = certificate.gap <= 1e3 * certificate.rounding;
+                let status = if stalled { Status::Stalled } else { Status::IterationLimit };
+                return self.solution(certificate, status);
             }
 
             // No way forward: the same set, and rounding keeps the gap where it is.
