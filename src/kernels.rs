@@ -218,15 +218,26 @@ fn tiled_dots<S: Simd, T: Store, const C: usize>(
         let to = (from + T::TILE.min(1024)).min(n);
         let wide = widen_all(x, from, to, buffer);
         let response = |t: usize| &r[t * n + from..t * n + to];
-        for t in (0..q - q % 2).step_by(2) {
-            let sums = accumulate::<S, C, 2, 1>(s, wide, [response(t), response(t + 1)], [[[zero; 2]; C]]);
-            for (k, dots) in finish(s, sums).into_iter().enumerate() {
-                out[k * q + t] += dots[0];
-                out[k * q + t + 1] += dots[1];
+        let mut t = 0;
+        if C == 1 {
+            // one line leaves registers for four right-hand sides, and needs them: two sums would wait for each other
+            while t + 4 <= q {
+                let r = [response(t), response(t + 1), response(t + 2), response(t + 3)];
+                for (k, dots) in finish(s, accumulate::<S, C, 4, 2>(s, wide, r, [[[zero; 4]; C]; 2])).iter().enumerate()
+                {
+                    (0..4).for_each(|i| out[k * q + t + i] += dots[i]);
+                }
+                t += 4;
             }
         }
-        if q % 2 == 1 {
-            let t = q - 1;
+        while t + 2 <= q {
+            let r = [response(t), response(t + 1)];
+            for (k, dots) in finish(s, accumulate::<S, C, 2, 1>(s, wide, r, [[[zero; 2]; C]])).iter().enumerate() {
+                (0..2).for_each(|i| out[k * q + t + i] += dots[i]);
+            }
+            t += 2;
+        }
+        if t < q {
             let sums = accumulate::<S, C, 1, 2>(s, wide, [response(t)], [[[zero; 1]; C]; 2]);
             for (k, [dot]) in finish(s, sums).into_iter().enumerate() {
                 out[k * q + t] += dot;
@@ -314,6 +325,22 @@ fn finish<S: Simd, const C: usize, const R: usize, const U: usize>(
     out
 }
 
+/// `(w − o)ᵀ(g + h)`, the sum that the value of a quadratic model is.
+pub(crate) fn dot_of_differences(w: &[f64], o: &[f64], g: &[f64], h: &[f64]) -> f64 {
+    let (w8, w_rest) = w.as_chunks::<8>();
+    let (o8, o_rest) = o.as_chunks::<8>();
+    let (g8, g_rest) = g.as_chunks::<8>();
+    let (h8, h_rest) = h.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for ((w, o), (g, h)) in w8.iter().zip(o8).zip(g8.iter().zip(h8)) {
+        for u in 0..8 {
+            sums[u] += (w[u] - o[u]) * (g[u] + h[u]);
+        }
+    }
+    let rest = w_rest.iter().zip(o_rest).zip(g_rest.iter().zip(h_rest));
+    sums.iter().sum::<f64>() + rest.map(|((w, o), (g, h))| (w - o) * (g + h)).sum::<f64>()
+}
+
 // --------------------------------------------------------------------------------------------------------------- axpy
 
 /// `y ← y + αx`.
@@ -339,52 +366,62 @@ pub(crate) fn axpy<T: Store>(alpha: f64, x: &[T], y: &mut [f64]) {
     let n = x.len().min(y.len());
     match T::as_f64(x) {
         Some(x) => Arch::new().dispatch(Axpy(alpha, &x[..n], &mut y[..n])),
-        None => axpy_lines(1, |_| x, |_| alpha, y),
+        None => axpy_lines(1, n, |_| &x[..n], |_, _| alpha, &mut y[..n]),
     }
 }
 
-/// `y ← y + Σ_k coefficient(k) · line(k)`: lines with coefficient zero are not touched, the others are added four at a
-/// time so that `y` is read and written once per four.
+/// `y_t ← y_t + Σ_k coefficient(k, t) · line(k)` for lines of length `n` and the q = `y.len() / n` vectors that stand one
+/// after the other in `y`. Lines are added four at a time, so that `y` is read and written once per four; those with
+/// coefficients zero are not touched.
 pub(crate) fn axpy_lines<'x, T: Store>(
     count: usize,
+    n: usize,
     line: impl Fn(usize) -> &'x [T],
-    coefficient: impl Fn(usize) -> f64,
+    coefficient: impl Fn(usize, usize) -> f64,
     y: &mut [f64],
 ) {
-    Arch::new().dispatch(AxpyLines { count, line, coefficient, y, storage: PhantomData });
+    Arch::new().dispatch(AxpyLines { count, n, line, coefficient, y, storage: PhantomData });
 }
 
 struct AxpyLines<'x, 'a, T, F, G> {
     count: usize,
+    n: usize,
     line: F,
     coefficient: G,
     y: &'a mut [f64],
     storage: PhantomData<&'x T>,
 }
 
-impl<'x, T: Store, F: Fn(usize) -> &'x [T], G: Fn(usize) -> f64> WithSimd for AxpyLines<'x, '_, T, F, G> {
+impl<'x, T: Store, F: Fn(usize) -> &'x [T], G: Fn(usize, usize) -> f64> WithSimd for AxpyLines<'x, '_, T, F, G> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let Self { count, line, coefficient, y, .. } = self;
-        let mut lines: [&[T]; 4] = [&[]; 4];
-        let mut alphas = [0.0; 4];
-        let mut held = 0;
+        let Self { count, n, line, coefficient, y, .. } = self;
+        let q = y.len().checked_div(n).unwrap_or(0);
+        let mut held = [0; 4];
+        let mut holding = 0;
         for k in 0..count {
-            let alpha = coefficient(k);
-            if alpha == 0.0 {
+            if (0..q).all(|t| coefficient(k, t) == 0.0) {
                 continue;
             }
-            lines[held] = line(k);
-            alphas[held] = alpha;
-            held += 1;
-            if held == 4 {
-                long_axpy::<S, T, 4, 1>(s, alphas, lines, y);
-                held = 0;
+            held[holding] = k;
+            holding += 1;
+            if holding == 4 {
+                let x = held.map(&line);
+                for (t, y) in y.chunks_exact_mut(n).enumerate() {
+                    long_axpy::<S, T, 4, 1>(s, held.map(|k| coefficient(k, t)), x, y);
+                }
+                holding = 0;
             }
         }
-        for (&alpha, &x) in alphas.iter().zip(&lines).take(held) {
-            long_axpy::<S, T, 1, 4>(s, [alpha], [x], y);
+        for &k in &held[..holding] {
+            let x = line(k);
+            for (t, y) in y.chunks_exact_mut(n).enumerate() {
+                let alpha = coefficient(k, t);
+                if alpha != 0.0 {
+                    long_axpy::<S, T, 1, 4>(s, [alpha], [x], y);
+                }
+            }
         }
     }
 }
@@ -442,6 +479,63 @@ fn axpy_tile<S: Simd, const C: usize, const U: usize>(s: S, alpha: [S::f64s; C],
             sum = s.mul_add_e_f64s(alpha[c], s.partial_load_f64s(x[c].1), sum);
         }
         s.partial_store_f64s(y_tail, sum);
+    }
+}
+
+/// Rows of such a length are a whole number of vectors, unless vectors hold eight numbers: what [`rank_one`] is fast for.
+pub(crate) const ROW_MULTIPLE: usize = 4;
+
+/// `Y ← Y + h δᵀ` for a row-major Y with `h.len()` rows as long as δ; best if that is a multiple of [`ROW_MULTIPLE`].
+pub(crate) fn rank_one(h: &[f64], delta: &[f64], y: &mut [f64]) {
+    struct RankOne<'a>(&'a [f64], &'a [f64], &'a mut [f64]);
+    impl WithSimd for RankOne<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, s: S) {
+            let Self(h, delta, y) = self;
+            let (d, d_tail) = S::as_simd_f64s(delta);
+            if !d_tail.is_empty() {
+                let tail = s.partial_load_f64s(d_tail);
+                for (y, &h) in y.chunks_exact_mut(delta.len()).zip(h) {
+                    let h = s.splat_f64s(h);
+                    let (y, y_tail) = S::as_mut_simd_f64s(y);
+                    y.iter_mut().zip(d).for_each(|(y, &d)| *y = s.mul_add_e_f64s(h, d, *y));
+                    let sum = s.mul_add_e_f64s(h, tail, s.partial_load_f64s(y_tail));
+                    s.partial_store_f64s(y_tail, sum);
+                }
+                return;
+            }
+            let (rows, _) = S::as_mut_simd_f64s(y);
+            // δ stays in registers
+            match d.len() {
+                1 => short_rows::<S, 1>(s, h, d, rows),
+                2 => short_rows::<S, 2>(s, h, d, rows),
+                3 => short_rows::<S, 3>(s, h, d, rows),
+                4 => short_rows::<S, 4>(s, h, d, rows),
+                5 => short_rows::<S, 5>(s, h, d, rows),
+                6 => short_rows::<S, 6>(s, h, d, rows),
+                7 => short_rows::<S, 7>(s, h, d, rows),
+                8 => short_rows::<S, 8>(s, h, d, rows),
+                len => {
+                    for (y, &h) in rows.chunks_exact_mut(len.max(1)).zip(h) {
+                        let h = s.splat_f64s(h);
+                        y.iter_mut().zip(d).for_each(|(y, &d)| *y = s.mul_add_e_f64s(h, d, *y));
+                    }
+                }
+            }
+        }
+    }
+    Arch::new().dispatch(RankOne(h, delta, y));
+}
+
+#[inline(always)]
+fn short_rows<S: Simd, const V: usize>(s: S, h: &[f64], delta: &[S::f64s], rows: &mut [S::f64s]) {
+    let Some(&delta) = delta.first_chunk::<V>() else { return };
+    for (y, &h) in pulp::as_arrays_mut::<V, _>(rows).0.iter_mut().zip(h) {
+        let h = s.splat_f64s(h);
+        for v in 0..V {
+            y[v] = s.mul_add_e_f64s(h, delta[v], y[v]);
+        }
     }
 }
 
@@ -558,7 +652,7 @@ mod tests {
     fn dots_and_sums_agree_with_plain_loops_for_every_tail() {
         for n in (0..70).chain([511, 512, 513, 1030]) {
             for count in [1, 3, 4, 9] {
-                for q in 1..5 {
+                for q in [1, 2, 3, 4, 5, 7, 9] {
                     let x = numbers(n * count, 1);
                     let narrow: Vec<f32> = x.iter().map(|&v| v as f32).collect();
                     let r = numbers(n * q, 2);
@@ -592,8 +686,8 @@ mod tests {
                 a[count / 2] = 0.0;
                 let start = numbers(n, 6);
                 let (mut y, mut y32) = (start.clone(), start.clone());
-                axpy_lines(count, |k| &x[k * n..(k + 1) * n], |k| a[k], &mut y);
-                axpy_lines(count, |k| &narrow[k * n..(k + 1) * n], |k| a[k], &mut y32);
+                axpy_lines(count, n, |k| &x[k * n..(k + 1) * n], |k, _| a[k], &mut y);
+                axpy_lines(count, n, |k| &narrow[k * n..(k + 1) * n], |k, _| a[k], &mut y32);
                 for i in 0..n {
                     let plain: f64 = (0..count).map(|k| a[k] * x[k * n + i]).sum();
                     let plain32: f64 = (0..count).map(|k| a[k] * f64::from(narrow[k * n + i])).sum();

@@ -379,16 +379,12 @@ impl<T: Element> LinearOperator for Dense<'_, T> {
                 let rows = k * APPLY_CHUNK..k * APPLY_CHUNK + eta.len();
                 eta.fill(0.0);
                 let line = |k: usize| &self.lines.get(active[k])[rows.clone()];
-                kernels::axpy_lines(active.len(), line, |k| w[active[k]], eta);
+                kernels::axpy_lines(active.len(), eta.len(), line, |k, _| w[active[k]], eta);
             }),
             By::Columns => {
                 eta.fill(0.0);
-                // four columns are used for all responses while they are in the cache
-                for four in active.chunks(4) {
-                    for (t, eta) in eta.chunks_exact_mut(n).enumerate() {
-                        kernels::axpy_lines(four.len(), |k| self.lines.get(four[k]), |k| w[four[k] * q + t], eta);
-                    }
-                }
+                let line = |k: usize| self.lines.get(active[k]);
+                kernels::axpy_lines(active.len(), n, line, |k, t| w[active[k] * q + t], eta);
             }
             By::Rows => {
                 let sparse = active.len() < p / 8 && u32::try_from(p).is_ok();
@@ -478,16 +474,11 @@ impl<T: Element> Design for Dense<'_, T> {
                 let line = |i: usize| &self.lines.get(i)[cols.clone()];
                 if q == 1 {
                     out.fill(0.0);
-                    kernels::axpy_lines(n, line, |i| r[i], out);
+                    kernels::axpy_lines(n, out.len(), line, |i, _| r[i], out);
                 } else {
                     let mut by_task = vec![0.0; cols.len() * q];
                     // a few rows serve all responses while they are in the cache
-                    for from in (0..n).step_by(4) {
-                        let count = (n - from).min(4);
-                        for (t, sums) in by_task.chunks_exact_mut(cols.len().max(1)).enumerate() {
-                            kernels::axpy_lines(count, |i| line(from + i), |i| r[t * n + from + i], sums);
-                        }
-                    }
+                    kernels::axpy_lines(n, cols.len(), line, |i, t| r[t * n + i], &mut by_task);
                     transpose(&by_task, cols.len(), out);
                 }
             }
@@ -503,10 +494,8 @@ impl<T: Element> Design for Dense<'_, T> {
         let q = responses(eta, n);
         match self.by {
             By::Columns => {
-                for (t, eta) in eta.chunks_exact_mut(n.max(1)).enumerate() {
-                    let line = |k: usize| self.lines.get(cols.start + k);
-                    kernels::axpy_lines(cols.len(), line, |k| delta[k * q + t], eta);
-                }
+                let line = |k: usize| self.lines.get(cols.start + k);
+                kernels::axpy_lines(cols.len(), n, line, |k, t| delta[k * q + t], eta);
             }
             By::Rows if cols.len() == 1 => {
                 for (eta, &d) in eta.chunks_exact_mut(n.max(1)).zip(delta) {

@@ -160,7 +160,7 @@ fn transpose(from: &[f64], len: usize, to: &mut [f64]) {
 }
 
 /// Lends a zeroed slice, from the stack where a single block of coefficients fits.
-fn with_scratch<T>(len: usize, f: impl FnOnce(&mut [f64]) -> T) -> T {
+pub(crate) fn with_scratch<T>(len: usize, f: impl FnOnce(&mut [f64]) -> T) -> T {
     let mut small = [0.0; 32];
     match small.get_mut(..len) {
         Some(scratch) => f(scratch),
