@@ -621,6 +621,180 @@ pub(crate) fn sparse_dot<T: Store>(indices: &[u32], values: &[f64], r: &[T]) -> 
     (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
 }
 
+/// Columns of a sparse matrix one after the other: column k has the values `values[indptr[k]..indptr[k + 1]]` in the rows
+/// of the same places of `indices`. The last two are those of the whole matrix, so that reading on past the end of a
+/// column meets the next one.
+#[derive(Clone, Copy)]
+pub(crate) struct SparseColumns<'a> {
+    pub indptr: &'a [usize],
+    pub indices: &'a [u32],
+    pub values: &'a [f64],
+}
+
+/// Right-hand sides as [`sparse_dot_lines`] wants them.
+pub(crate) struct SparseRhs {
+    nresponses: usize,
+    /// Length of a row, for several responses; see [`ROW_MULTIPLE`].
+    width: usize,
+    /// One response: zeros up to a power of two, so that a mask replaces the bounds check. Several: row after row, so that
+    /// a stored entry meets numbers that stand together.
+    values: Vec<f64>,
+}
+
+impl SparseRhs {
+    /// From task-major values with `n` rows.
+    pub(crate) fn new(r: &[f64], n: usize) -> Self {
+        let nresponses = r.len().checked_div(n).unwrap_or(0);
+        if nresponses <= 1 {
+            let mut values = Vec::with_capacity(n.next_power_of_two());
+            values.extend_from_slice(r);
+            values.resize(n.next_power_of_two(), 0.0);
+            return Self { nresponses, width: 1, values };
+        }
+        let width = nresponses.next_multiple_of(ROW_MULTIPLE);
+        let mut values = vec![0.0; n * width];
+        for (t, r) in r.chunks_exact(n).enumerate() {
+            for (row, &r) in values.chunks_exact_mut(width).zip(r) {
+                row[t] = r;
+            }
+        }
+        Self { nresponses, width, values }
+    }
+}
+
+/// `out[k·q + t] ← column(k)ᵀ r_t`.
+pub(crate) fn sparse_dot_lines(columns: SparseColumns<'_>, r: &SparseRhs, out: &mut [f64]) {
+    struct Lines<'a>(SparseColumns<'a>, &'a SparseRhs, &'a mut [f64]);
+    impl WithSimd for Lines<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, s: S) {
+            let Self(columns, r, out) = self;
+            if r.nresponses <= 1 {
+                return single_sparse_dots(columns, &r.values, out);
+            }
+            let (rows, rest) = S::as_simd_f64s(&r.values);
+            let lanes = size_of::<S::f64s>() / size_of::<f64>();
+            if !rest.is_empty() || r.width % lanes != 0 {
+                return plain_sparse_dots(columns, r, out);
+            }
+            let vectors = r.width / lanes;
+            for from in (0..vectors).step_by(8) {
+                let at = Rows { rows, stride: vectors, from, lanes, nresponses: r.nresponses };
+                match vectors - from {
+                    1 => at.dots::<S, 1>(s, columns, out),
+                    2 => at.dots::<S, 2>(s, columns, out),
+                    3 => at.dots::<S, 3>(s, columns, out),
+                    4 => at.dots::<S, 4>(s, columns, out),
+                    5 => at.dots::<S, 5>(s, columns, out),
+                    6 => at.dots::<S, 6>(s, columns, out),
+                    7 => at.dots::<S, 7>(s, columns, out),
+                    _ => at.dots::<S, 8>(s, columns, out),
+                }
+            }
+        }
+    }
+    Arch::new().dispatch(Lines(columns, r, out));
+}
+
+/// Ones and zeros: from place 8 − k on, eight of them keep the first k.
+static KEEP: [u64; 16] =
+    [u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// One right-hand side. Most columns are short, and how long one is cannot be foreseen: the last entries are taken eight
+/// at a time as well, with what follows the column masked, so that one branch a column is mispredicted and not two.
+#[inline(always)]
+fn single_sparse_dots(columns: SparseColumns<'_>, r: &[f64], out: &mut [f64]) {
+    let SparseColumns { indptr, indices, values } = columns;
+    if r.is_empty() {
+        return out.fill(0.0);
+    }
+    let mask = r.len() - 1;
+    for (o, span) in out.iter_mut().zip(indptr.windows(2)) {
+        let (start, end) = (span[0], span[1]);
+        let (index8, rest) = indices[start..end].as_chunks::<8>();
+        let (value8, _) = values[start..end].as_chunks::<8>();
+        let mut sums = [0.0; 8];
+        for (i, v) in index8.iter().zip(value8) {
+            for u in 0..8 {
+                sums[u] += v[u] * r[i[u] as usize & mask];
+            }
+        }
+        let from = end - rest.len();
+        let ahead = (indices[from..].first_chunk::<8>(), values[from..].first_chunk::<8>());
+        match (ahead, KEEP[8 - rest.len()..].first_chunk::<8>()) {
+            _ if rest.is_empty() => {}
+            ((Some(i), Some(v)), Some(keep)) => {
+                for u in 0..8 {
+                    sums[u] += f64::from_bits(v[u].to_bits() & keep[u]) * r[i[u] as usize & mask];
+                }
+            }
+            _ => {
+                for (&i, &v) in indices[from..end].iter().zip(&values[from..end]) {
+                    sums[0] += v * r[i as usize & mask];
+                }
+            }
+        }
+        *o = ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+    }
+}
+
+/// Rows of right-hand sides, `stride` vectors each, of which those from `from` on are used.
+struct Rows<'a, V> {
+    rows: &'a [V],
+    stride: usize,
+    from: usize,
+    lanes: usize,
+    nresponses: usize,
+}
+
+impl<X: Copy> Rows<'_, X> {
+    #[inline(always)]
+    fn dots<S: Simd<f64s = X>, const V: usize>(&self, s: S, columns: SparseColumns<'_>, out: &mut [f64]) {
+        let SparseColumns { indptr, indices, values } = columns;
+        let first = self.from * self.lanes;
+        let count = (self.nresponses - first).min(V * self.lanes);
+        let mut buffer = [0.0; 64];
+        for (o, span) in out.chunks_exact_mut(self.nresponses).zip(indptr.windows(2)) {
+            let mut sums = [s.splat_f64s(0.0); V];
+            for (&i, &v) in indices[span[0]..span[1]].iter().zip(&values[span[0]..span[1]]) {
+                let row = &self.rows[i as usize * self.stride + self.from..][..V];
+                let v = s.splat_f64s(v);
+                for u in 0..V {
+                    sums[u] = s.mul_add_e_f64s(v, row[u], sums[u]);
+                }
+            }
+            S::as_mut_simd_f64s(&mut buffer[..V * self.lanes]).0.copy_from_slice(&sums);
+            o[first..first + count].copy_from_slice(&buffer[..count]);
+        }
+    }
+}
+
+/// For vectors that hold more numbers than a row has.
+#[inline(always)]
+fn plain_sparse_dots(columns: SparseColumns<'_>, r: &SparseRhs, out: &mut [f64]) {
+    let SparseColumns { indptr, indices, values } = columns;
+    for (o, span) in out.chunks_exact_mut(r.nresponses).zip(indptr.windows(2)) {
+        o.fill(0.0);
+        for (&i, &v) in indices[span[0]..span[1]].iter().zip(&values[span[0]..span[1]]) {
+            let row = &r.values[i as usize * r.width..][..r.nresponses];
+            o.iter_mut().zip(row).for_each(|(o, r)| *o += v * r);
+        }
+    }
+}
+
+/// `Σ values[k]²` for a column that is probably short: no dispatch.
+pub(crate) fn sparse_sq_norm(values: &[f64]) -> f64 {
+    let (value4, rest) = values.as_chunks::<4>();
+    let mut sums = [0.0; 4];
+    for v in value4 {
+        for u in 0..4 {
+            sums[u] += v[u] * v[u];
+        }
+    }
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest.iter().map(|v| v * v).sum::<f64>()
+}
+
 /// `y[indices[k]] ← y[indices[k]] + α · values[k]`.
 pub(crate) fn sparse_axpy(alpha: f64, indices: &[u32], values: &[f64], y: &mut [f64]) {
     for (&i, &v) in indices.iter().zip(values) {
@@ -721,6 +895,65 @@ mod tests {
             sparse_axpy(2.0, &indices, &values, &mut y);
             for k in 0..nnz {
                 close(y[5 * k], r[5 * k] + 2.0 * values[k], 1);
+            }
+        }
+    }
+
+    #[test]
+    fn passes_over_sparse_columns_agree_with_plain_loops() {
+        let n = 50;
+        let lengths = [0, 1, 7, 8, 9, 0, 20, 3, 16, 5];
+        let (mut indptr, mut indices) = (vec![0], Vec::new());
+        for (k, &len) in lengths.iter().enumerate() {
+            indices.extend((0..len).map(|i| (2 * i + k % 3) as u32));
+            indptr.push(indices.len());
+        }
+        let values = numbers(indices.len(), 9);
+        for q in [1, 2, 3, 4, 5, 8, 11, 32, 33, 70] {
+            let r = numbers(n * q, 10);
+            let rhs = SparseRhs::new(&r, n);
+            for first in [0, 4] {
+                let count = lengths.len() - first;
+                let mut out = vec![f64::NAN; count * q];
+                let columns = SparseColumns { indptr: &indptr[first..], indices: &indices, values: &values };
+                sparse_dot_lines(columns, &rhs, &mut out);
+                for k in 0..count {
+                    let span = indptr[first + k]..indptr[first + k + 1];
+                    for t in 0..q {
+                        let plain = span.clone().map(|e| values[e] * r[t * n + indices[e] as usize]).sum();
+                        close(out[k * q + t], plain, span.len());
+                    }
+                    close(sparse_sq_norm(&values[span.clone()]), values[span].iter().map(|v| v * v).sum(), 20);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rank_one_updates_agree_with_plain_loops() {
+        for (rows, q) in
+            [(0, 4), (1, 1), (5, 3), (7, 4), (9, 8), (6, 12), (5, 20), (3, 32), (4, 36), (2, 100), (3, 101)]
+        {
+            let (h, delta, start) = (numbers(rows, 11), numbers(q, 12), numbers(rows * q, 13));
+            let mut y = start.clone();
+            rank_one(&h, &delta, &mut y);
+            for i in 0..rows * q {
+                close(y[i], start[i] + h[i / q] * delta[i % q], 1);
+            }
+        }
+    }
+
+    #[test]
+    fn axpys_with_several_responses_agree_with_plain_loops() {
+        for (n, count, q) in [(5, 1, 2), (17, 4, 3), (64, 9, 5), (33, 6, 20)] {
+            let (x, start) = (numbers(n * count, 14), numbers(n * q, 15));
+            let mut a = numbers(count * q, 16);
+            a[..q].fill(0.0);
+            let mut y = start.clone();
+            axpy_lines(count, n, |k| &x[k * n..(k + 1) * n], |k, t| a[k * q + t], &mut y);
+            for (i, y) in y.iter().enumerate() {
+                let plain: f64 = (0..count).map(|k| a[k * q + i / n] * x[k * n + i % n]).sum();
+                close(*y, start[i] + plain, count);
             }
         }
     }

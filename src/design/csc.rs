@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{AnyDesign, Design, LinearOperator, responses};
 use crate::error::{Error, Result, check_finite, check_length};
-use crate::kernels;
+use crate::kernels::{self, SparseColumns, SparseRhs};
 use crate::parallel::for_each_chunk;
 
 /// Columns that one task of a pass takes at least; more if they are nearly empty, see [`Csc::chunk`].
@@ -287,6 +287,10 @@ impl Csc {
         (&self.indices[span.clone()], &self.values[span])
     }
 
+    fn columns(&self, cols: Range<usize>) -> SparseColumns<'_> {
+        SparseColumns { indptr: &self.indptr[cols.start..=cols.end], indices: &self.indices, values: &self.values }
+    }
+
     /// Columns per task: about 32 000 stored values, so that nearly empty columns do not make tiny tasks.
     fn chunk(&self) -> usize {
         ((1 << 15) / (self.nnz() / self.ncols()).max(1)).max(COLUMN_CHUNK)
@@ -318,7 +322,12 @@ impl LinearOperator for Csc {
     }
 
     fn sq_norms(&self) -> Option<Vec<f64>> {
-        Some((0..self.ncols()).map(|j| self.sq_norm(j)).collect())
+        let mut out = vec![0.0; self.ncols()];
+        let chunk = self.chunk();
+        for_each_chunk(&mut out, chunk, self.nnz() * 8, |k, out| {
+            out.iter_mut().enumerate().for_each(|(j, o)| *o = self.sq_norm(k * chunk + j));
+        });
+        Some(out)
     }
 
     fn apply(&self, w: &[f64], eta: &mut [f64]) {
@@ -329,8 +338,9 @@ impl LinearOperator for Csc {
         let q = responses(r, self.nrows);
         let chunk = self.chunk();
         // an entry is 12 bytes, and the value of r that it meets costs about as much again
+        let rhs = SparseRhs::new(r, self.nrows);
         for_each_chunk(out, chunk * q, self.nnz() * 24, |k, out| {
-            self.dot(k * chunk..k * chunk + out.len() / q, r, out);
+            kernels::sparse_dot_lines(self.columns(k * chunk..k * chunk + out.len() / q), &rhs, out);
         });
     }
 }
@@ -338,6 +348,10 @@ impl LinearOperator for Csc {
 impl Design for Csc {
     fn dot(&self, cols: Range<usize>, r: &[f64], out: &mut [f64]) {
         let q = responses(r, self.nrows);
+        // arranging the right-hand sides anew costs as much as some entries a row
+        if self.indptr[cols.end] - self.indptr[cols.start] >= 4 * self.nrows {
+            return kernels::sparse_dot_lines(self.columns(cols), &SparseRhs::new(r, self.nrows), out);
+        }
         for (j, out) in cols.zip(out.chunks_exact_mut(q.max(1))) {
             let (indices, values) = self.entries(j);
             for (r, o) in r.chunks_exact(self.nrows).zip(out) {
@@ -359,7 +373,7 @@ impl Design for Csc {
     }
 
     fn sq_norm(&self, col: usize) -> f64 {
-        kernels::sq_deviation(self.entries(col).1, 0.0)
+        kernels::sparse_sq_norm(self.entries(col).1)
     }
 
     fn column_sum(&self, col: usize) -> f64 {

@@ -21,6 +21,8 @@ const GEMM_CHUNK: usize = 256;
 const ROW_CHUNK: usize = 1024;
 /// Rows of X w formed at a time, for the same reason.
 const APPLY_CHUNK: usize = 2048;
+/// Responses formed at a time.
+const APPLY_RESPONSES: usize = 8;
 
 mod sealed {
     pub trait Sealed {}
@@ -362,7 +364,11 @@ impl<T: Element> LinearOperator for Dense<'_, T> {
     }
 
     fn sq_norms(&self) -> Option<Vec<f64>> {
-        Some((0..self.ncols()).map(|j| self.sq_norm(j)).collect())
+        let mut out = vec![0.0; self.ncols];
+        for_each_chunk(&mut out, COLUMN_CHUNK, self.bytes(), |k, out| {
+            out.iter_mut().enumerate().for_each(|(j, o)| *o = self.sq_norm(k * COLUMN_CHUNK + j));
+        });
+        Some(out)
     }
 
     fn apply(&self, w: &[f64], eta: &mut [f64]) {
@@ -381,11 +387,13 @@ impl<T: Element> LinearOperator for Dense<'_, T> {
                 let line = |k: usize| &self.lines.get(active[k])[rows.clone()];
                 kernels::axpy_lines(active.len(), eta.len(), line, |k, _| w[active[k]], eta);
             }),
-            By::Columns => {
+            // enough responses at a time for reading X again not to show
+            By::Columns => for_each_chunk(eta, n * APPLY_RESPONSES, bytes, |k, eta| {
                 eta.fill(0.0);
                 let line = |k: usize| self.lines.get(active[k]);
-                kernels::axpy_lines(active.len(), n, line, |k, t| w[active[k] * q + t], eta);
-            }
+                let coefficient = |i: usize, t: usize| w[active[i] * q + k * APPLY_RESPONSES + t];
+                kernels::axpy_lines(active.len(), n, line, coefficient, eta);
+            }),
             By::Rows => {
                 let sparse = active.len() < p / 8 && u32::try_from(p).is_ok();
                 let indices: Vec<u32> = if sparse { active.iter().map(|&j| j as u32).collect() } else { vec![] };
