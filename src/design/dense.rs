@@ -522,6 +522,33 @@ impl<T: Element> Design for Dense<'_, T> {
         }
     }
 
+    fn dot_scattered(&self, cols: &[usize], r: &[f64], out: &mut [f64]) {
+        match self.by {
+            By::Columns => kernels::dot_lines(cols.len(), self.nrows, |k| self.lines.get(cols[k]), r, out),
+            By::Rows => {
+                let q = responses(r, self.nrows).max(1);
+                for (&j, out) in cols.iter().zip(out.chunks_exact_mut(q)) {
+                    self.dot(j..j + 1, r, out);
+                }
+            }
+        }
+    }
+
+    fn axpy_scattered(&self, cols: &[usize], delta: &[f64], eta: &mut [f64]) {
+        let q = responses(eta, self.nrows).max(1);
+        match self.by {
+            By::Columns => {
+                let line = |k: usize| self.lines.get(cols[k]);
+                kernels::axpy_lines(cols.len(), self.nrows, line, |k, t| delta[k * q + t], eta);
+            }
+            By::Rows => {
+                for (&j, delta) in cols.iter().zip(delta.chunks_exact(q)) {
+                    self.axpy(j..j + 1, delta, eta);
+                }
+            }
+        }
+    }
+
     fn sq_norm(&self, col: usize) -> f64 {
         self.centred_sq_norm(col, 0.0)
     }

@@ -55,6 +55,22 @@ pub trait Design: LinearOperator {
     /// `eta ← eta + X_B Δ` for the columns B = `cols`; `delta` feature-major, `cols.len()·q` values.
     fn axpy(&self, cols: Range<usize>, delta: &[f64], eta: &mut [f64]);
 
+    /// [`dot`](Self::dot) for columns anywhere: `out` holds `cols.len()·q` values in the order of `cols`.
+    fn dot_scattered(&self, cols: &[usize], r: &[f64], out: &mut [f64]) {
+        let q = responses(r, self.nrows()).max(1);
+        for (&j, out) in cols.iter().zip(out.chunks_exact_mut(q)) {
+            self.dot(j..j + 1, r, out);
+        }
+    }
+
+    /// [`axpy`](Self::axpy) for columns anywhere.
+    fn axpy_scattered(&self, cols: &[usize], delta: &[f64], eta: &mut [f64]) {
+        let q = responses(eta, self.nrows()).max(1);
+        for (&j, delta) in cols.iter().zip(delta.chunks_exact(q)) {
+            self.axpy(j..j + 1, delta, eta);
+        }
+    }
+
     /// `‖x_j‖²`.
     fn sq_norm(&self, col: usize) -> f64;
 
@@ -195,6 +211,12 @@ macro_rules! forward {
             }
             fn axpy(&self, cols: Range<usize>, delta: &[f64], eta: &mut [f64]) {
                 (**self).axpy(cols, delta, eta);
+            }
+            fn dot_scattered(&self, cols: &[usize], r: &[f64], out: &mut [f64]) {
+                (**self).dot_scattered(cols, r, out);
+            }
+            fn axpy_scattered(&self, cols: &[usize], delta: &[f64], eta: &mut [f64]) {
+                (**self).axpy_scattered(cols, delta, eta);
             }
             fn sq_norm(&self, col: usize) -> f64 {
                 (**self).sq_norm(col)

@@ -180,6 +180,11 @@ impl Quadratic for GramModel<'_> {
         }
     }
 
+    fn shift_all(&self, state: &mut [f64], cols: &[usize], delta: &[f64]) {
+        let n = state.len();
+        kernels::axpy_lines(cols.len(), n, |k| self.column(cols[k]), |k, _| delta[k], state);
+    }
+
     fn block_hessian(&self, cols: Range<usize>, h: &mut [f64]) {
         let k = cols.len();
         for (i, c) in cols.clone().enumerate() {
