@@ -371,8 +371,8 @@ pub(crate) fn axpy<T: Store>(alpha: f64, x: &[T], y: &mut [f64]) {
 }
 
 /// `y_t ← y_t + Σ_k coefficient(k, t) · line(k)` for lines of length `n` and the q = `y.len() / n` vectors that stand one
-/// after the other in `y`. Lines are added four at a time, so that `y` is read and written once per four; those with
-/// coefficients zero are not touched.
+/// after the other in `y`. Lines are added four at a time, so that `y` is read and written once per four; with q = 1 those
+/// with coefficient zero are not touched.
 pub(crate) fn axpy_lines<'x, T: Store>(
     count: usize,
     n: usize,
@@ -401,14 +401,16 @@ impl<'x, T: Store, F: Fn(usize) -> &'x [T], G: Fn(usize, usize) -> f64> WithSimd
         let mut held = [0; 4];
         let mut holding = 0;
         for k in 0..count {
-            if (0..q).all(|t| coefficient(k, t) == 0.0) {
+            // with several responses callers leave such lines out: which lines make four must not depend on how many
+            // responses a task has
+            if q == 1 && coefficient(k, 0) == 0.0 {
                 continue;
             }
             held[holding] = k;
             holding += 1;
             if holding == 4 {
                 let x = held.map(&line);
-                for (t, y) in y.chunks_exact_mut(n).enumerate() {
+                for (t, y) in y.chunks_exact_mut(n.max(1)).enumerate() {
                     long_axpy::<S, T, 4, 1>(s, held.map(|k| coefficient(k, t)), x, y);
                 }
                 holding = 0;
@@ -416,7 +418,7 @@ impl<'x, T: Store, F: Fn(usize) -> &'x [T], G: Fn(usize, usize) -> f64> WithSimd
         }
         for &k in &held[..holding] {
             let x = line(k);
-            for (t, y) in y.chunks_exact_mut(n).enumerate() {
+            for (t, y) in y.chunks_exact_mut(n.max(1)).enumerate() {
                 let alpha = coefficient(k, t);
                 if alpha != 0.0 {
                     long_axpy::<S, T, 1, 4>(s, [alpha], [x], y);
@@ -653,9 +655,10 @@ impl SparseRhs {
         }
         let width = nresponses.next_multiple_of(ROW_MULTIPLE);
         let mut values = vec![0.0; n * width];
-        for (t, r) in r.chunks_exact(n).enumerate() {
-            for (row, &r) in values.chunks_exact_mut(width).zip(r) {
-                row[t] = r;
+        // a row is written whole: reading from q places at once is the cheaper side
+        for (i, row) in values.chunks_exact_mut(width).enumerate() {
+            for (value, r) in row.iter_mut().zip(r.chunks_exact(n)) {
+                *value = r[i];
             }
         }
         Self { nresponses, width, values }
@@ -781,18 +784,6 @@ fn plain_sparse_dots(columns: SparseColumns<'_>, r: &SparseRhs, out: &mut [f64])
             o.iter_mut().zip(row).for_each(|(o, r)| *o += v * r);
         }
     }
-}
-
-/// `Σ values[k]²` for a column that is probably short: no dispatch.
-pub(crate) fn sparse_sq_norm(values: &[f64]) -> f64 {
-    let (value4, rest) = values.as_chunks::<4>();
-    let mut sums = [0.0; 4];
-    for v in value4 {
-        for u in 0..4 {
-            sums[u] += v[u] * v[u];
-        }
-    }
-    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest.iter().map(|v| v * v).sum::<f64>()
 }
 
 /// `y[indices[k]] ← y[indices[k]] + α · values[k]`.
@@ -923,7 +914,6 @@ mod tests {
                         let plain = span.clone().map(|e| values[e] * r[t * n + indices[e] as usize]).sum();
                         close(out[k * q + t], plain, span.len());
                     }
-                    close(sparse_sq_norm(&values[span.clone()]), values[span].iter().map(|v| v * v).sum(), 20);
                 }
             }
         }

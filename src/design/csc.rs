@@ -373,7 +373,7 @@ impl Design for Csc {
     }
 
     fn sq_norm(&self, col: usize) -> f64 {
-        kernels::sparse_sq_norm(self.entries(col).1)
+        kernels::sq_deviation(self.entries(col).1, 0.0)
     }
 
     fn column_sum(&self, col: usize) -> f64 {

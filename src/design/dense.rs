@@ -8,7 +8,7 @@ use ndarray::{ArrayView2, Axis};
 use super::{AnyDesign, Design, LinearOperator, responses, transpose};
 use crate::error::{Error, Result, check_length};
 use crate::kernels::{self, Store};
-use crate::parallel::{for_each_chunk, map_indexed};
+use crate::parallel::{for_each_chunk, is_shared, map_indexed};
 
 /// Columns that one task of a column-major pass takes: enough for the dispatch and the hand-over not to show.
 const COLUMN_CHUNK: usize = 64;
@@ -21,7 +21,7 @@ const GEMM_CHUNK: usize = 256;
 const ROW_CHUNK: usize = 1024;
 /// Rows of X w formed at a time, for the same reason.
 const APPLY_CHUNK: usize = 2048;
-/// Responses formed at a time.
+/// Responses of X W that one task forms.
 const APPLY_RESPONSES: usize = 8;
 
 mod sealed {
@@ -387,13 +387,16 @@ impl<T: Element> LinearOperator for Dense<'_, T> {
                 let line = |k: usize| &self.lines.get(active[k])[rows.clone()];
                 kernels::axpy_lines(active.len(), eta.len(), line, |k, _| w[active[k]], eta);
             }),
-            // enough responses at a time for reading X again not to show
-            By::Columns => for_each_chunk(eta, n * APPLY_RESPONSES, bytes, |k, eta| {
-                eta.fill(0.0);
-                let line = |k: usize| self.lines.get(active[k]);
-                let coefficient = |i: usize, t: usize| w[active[i] * q + k * APPLY_RESPONSES + t];
-                kernels::axpy_lines(active.len(), n, line, coefficient, eta);
-            }),
+            By::Columns => {
+                // each task reads X anew, which pays only if there is another thread
+                let each = if is_shared(bytes) { APPLY_RESPONSES } else { q };
+                for_each_chunk(eta, n * each, bytes, |chunk, eta| {
+                    eta.fill(0.0);
+                    let line = |k: usize| self.lines.get(active[k]);
+                    let coefficient = |k: usize, t: usize| w[active[k] * q + chunk * each + t];
+                    kernels::axpy_lines(active.len(), n, line, coefficient, eta);
+                });
+            }
             By::Rows => {
                 let sparse = active.len() < p / 8 && u32::try_from(p).is_ok();
                 let indices: Vec<u32> = if sparse { active.iter().map(|&j| j as u32).collect() } else { vec![] };
