@@ -4,12 +4,14 @@
 //! `√s_i (x_i − x̄)ᵀ / σ` against `√s_i (y_i − ȳ)` with weighted means: no solver ever sees an intercept, a weight or a unit.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use ndarray::{Array1, Array2, ArrayBase, Data, Dimension};
+use ndarray::{Array1, ArrayBase, Data, Dimension};
 
-use crate::design::{AnyDesign, Columns, Dense, Design, LinearOperator, RowScaled, Standardized};
+use crate::design::{AnyDesign, Columns, Dense, Design, LinearOperator, RowScaled, Standardized, moments};
 use crate::error::{Error, Result, check_length, check_weights};
 use crate::estimator::Options;
+use crate::estimator::coefficients::Coefficients;
 use crate::estimator::model::Fitted;
 use crate::loss::Squared;
 use crate::penalty::BlockPenalty;
@@ -47,9 +49,9 @@ pub struct Training<'a> {
     y: Vec<f64>,
     nresponses: usize,
     /// Weighted mean of each column; empty without an intercept.
-    means: Vec<f64>,
+    means: Arc<[f64]>,
     /// σ per column, ∞ for a constant one; empty if not standardised and nothing is constant.
-    scales: Vec<f64>,
+    scales: Arc<[f64]>,
     y_means: Vec<f64>,
     /// Σ s_i ‖y_i − ȳ‖² / (2n): what R² compares with.
     total: f64,
@@ -57,6 +59,14 @@ pub struct Training<'a> {
 
 /// Columns whose standard deviation is below this many ulps of their mean are constants.
 const CONSTANT: f64 = 16.0 * f64::EPSILON;
+
+/// Dense designs of at most this many bytes are centred in a copy: SEE.
+const SMALL: usize = 0;
+
+/// Dense columns are centred in a view up to this ratio of mean and standard deviation. With κ = |mean|/sd the view
+/// computes x̃ᵀr as xᵀr − mean·Σr from terms κ times as large as those of a copy, so rounding errors are κ times as
+/// large: 1e-13 of the size of the residual at this bound, where a copy has 1e-16, and tolerances of 1e-10 do not notice.
+const LOSS: f64 = 1e3;
 
 /// What y and the columns of x must be for a gap to mean something.
 const REPRESENTABLE: &str = "values whose squares are representable (about 1e-150 to 1e150)";
@@ -68,6 +78,14 @@ impl<'a> Training<'a> {
     /// Lengths that do not fit, NaN or infinity in y, squares that overflow or vanish, weights that are negative, not
     /// finite or all zero.
     pub fn new<S, R>(x: AnyDesign<'a>, y: &ArrayBase<S, R>, options: &Options) -> Result<Self>
+    where
+        S: Data<Elem = f64>,
+        R: Dimension,
+    {
+        Self::prepare(x, y, options, std::env::var("SR_SMALL").ok().and_then(|v| v.parse().ok()).unwrap_or(SMALL)) // TEMP
+    }
+
+    fn prepare<S, R>(x: AnyDesign<'a>, y: &ArrayBase<S, R>, options: &Options, small: usize) -> Result<Self>
     where
         S: Data<Elem = f64>,
         R: Dimension,
@@ -128,91 +146,91 @@ impl<'a> Training<'a> {
             nfeatures: p,
             y: responses,
             nresponses,
-            means: Vec::new(),
-            scales: Vec::new(),
+            means: Arc::default(),
+            scales: Arc::default(),
             y_means,
             total,
         };
-        training.prepare_design(options, weights.as_deref(), roots)?;
+        training.prepare_design(options, weights.as_deref(), roots, small)?;
         Ok(training)
     }
 
-    fn prepare_design(&mut self, options: &Options, weights: Option<&[f64]>, roots: Option<Vec<f64>>) -> Result<()> {
+    /// Centres, scales and weights the columns: in a copy if that is `small`, in a view of the user's numbers otherwise.
+    fn prepare_design(
+        &mut self,
+        options: &Options,
+        weights: Option<&[f64]>,
+        roots: Option<Vec<f64>>,
+        small: usize,
+    ) -> Result<()> {
         if !options.intercept && !options.standardize && roots.is_none() {
             return Ok(());
         }
-        // Means and standard deviations in two passes over each column: exact for means far from zero.
         let (n, p) = (self.design.nrows(), self.nfeatures);
-        let dense = match &self.design {
-            AnyDesign::Dense(x) => Some(x.to_column_major()),
-            AnyDesign::DenseF32(x) => Some(x.to_column_major()),
-            _ => None,
-        };
-        let mut means = vec![0.0; p];
-        let mut scales = vec![1.0; p];
+        let dense = matches!(self.design, AnyDesign::Dense(_) | AnyDesign::DenseF32(_));
+        let (mut means, mut scales) = (vec![0.0; p], vec![1.0; p]);
+        let mut sq_norms = Vec::new();
         let mut constant = false;
+        // max |mean|/sd: how many times the rounding error of a view is that of a copy
+        let mut loss = 0.0f64;
         if options.intercept || options.standardize {
-            let mut buffer = vec![0.0; n];
-            for j in 0..p {
-                let column = match dense.as_ref().and_then(|d| d.columns_slice()) {
-                    Some(values) => &values[j * n..(j + 1) * n],
-                    None => {
-                        self.design.column(j, &mut buffer);
-                        &buffer[..]
+            for (j, moments) in moments(&self.design, weights).into_iter().enumerate() {
+                let mean = moments.mean;
+                means[j] = mean;
+                let sd = (moments.deviation / n as f64).sqrt();
+                if !sd.is_finite() || (sd == 0.0 && weights.is_none()) {
+                    let mut column = vec![0.0; n];
+                    self.design.column(j, &mut column);
+                    let far = |x: &f64| (x - mean).abs() > CONSTANT * mean.abs();
+                    if !sd.is_finite() || column.iter().any(far) {
+                        let expected = REPRESENTABLE;
+                        return Err(Error::OutOfRange { argument: "x", index: vec![0, j], value: column[0], expected });
                     }
-                };
-                means[j] = mean(column, weights);
-                let sd = (deviation(column, means[j], weights) / n as f64).sqrt();
-                let far = |x: &&f64| (**x - means[j]).abs() > CONSTANT * means[j].abs();
-                if !sd.is_finite() || (sd == 0.0 && weights.is_none() && column.iter().any(|x| far(&x))) {
-                    let expected = REPRESENTABLE;
-                    return Err(Error::OutOfRange { argument: "x", index: vec![0, j], value: column[0], expected });
                 }
-                if sd <= CONSTANT * means[j].abs() && (options.intercept || sd == 0.0) {
+                if sd <= CONSTANT * mean.abs() && (options.intercept || sd == 0.0) {
                     // Division by ∞ makes the column zero, and a zero column keeps coefficient 0.
                     scales[j] = f64::INFINITY;
                     constant = true;
-                } else if options.standardize {
-                    scales[j] = sd;
+                } else {
+                    loss = loss.max(mean.abs() / sd);
+                    if options.standardize {
+                        scales[j] = sd;
+                    }
+                }
+                // Known from the moments; for a dense design another pass over X.
+                if dense && options.intercept && weights.is_none() {
+                    sq_norms.push(moments.deviation / (scales[j] * scales[j]));
                 }
             }
         }
-        if !options.intercept {
-            means.clear();
-        }
-        if !options.standardize && !constant {
-            scales.clear();
-        }
+        let means: Arc<[f64]> = if options.intercept { means.into() } else { Arc::default() };
+        let scales: Arc<[f64]> = if options.standardize || constant { scales.into() } else { Arc::default() };
         let design = std::mem::replace(&mut self.design, AnyDesign::Dense(Dense::from_columns(vec![0.0], 1, 1)?));
-        self.design = match dense {
-            // A lazily centred dense matrix loses digits when means are large: the copy is worth it.
-            Some(copy) => {
-                let mut values = copy.into_values();
-                for (j, column) in values.chunks_exact_mut(n).enumerate() {
-                    let mean = means.get(j).copied().unwrap_or(0.0);
-                    let scale = scales.get(j).copied().unwrap_or(1.0);
-                    match &roots {
-                        Some(roots) => {
-                            column.iter_mut().zip(roots).for_each(|(x, r)| *x = (*x - mean) / scale * r);
-                        }
-                        None if scale == 1.0 => column.iter_mut().for_each(|x| *x -= mean),
-                        None => column.iter_mut().for_each(|x| *x = (*x - mean) / scale),
-                    }
-                }
-                AnyDesign::Dense(Dense::from_columns(values, n, p)?)
+        let center = (!means.is_empty()).then(|| Arc::clone(&means));
+        let scale = (!scales.is_empty()).then(|| Arc::clone(&scales));
+        let lossy = center.is_some() && loss > LOSS;
+        let roots_or_one = roots.as_deref();
+        self.design = match design {
+            AnyDesign::Dense(x) if lossy || x.bytes() <= small => {
+                AnyDesign::Dense(x.standardized(&means, &scales, roots_or_one)?)
             }
-            None => {
-                let center = (!means.is_empty()).then(|| means.clone());
-                let scale = (!scales.is_empty()).then(|| scales.clone());
-                match (design, center.is_some() || scale.is_some(), roots) {
-                    (AnyDesign::Csc(x), false, Some(roots)) => AnyDesign::Csc(Cow::Owned(x.scale_rows(&roots)?)),
-                    (x, false, Some(roots)) => AnyDesign::Owned(Box::new(RowScaled::new(x, roots)?)),
-                    (x, true, None) => AnyDesign::Owned(Box::new(Standardized::new(x, center, scale)?)),
-                    (x, true, Some(roots)) => {
-                        let view = Standardized::new(x, center, scale)?;
-                        AnyDesign::Owned(Box::new(RowScaled::new(view, roots)?))
-                    }
-                    (x, false, None) => x,
+            AnyDesign::DenseF32(x) if lossy || x.bytes() <= small => {
+                AnyDesign::Dense(x.standardized(&means, &scales, roots_or_one)?)
+            }
+            AnyDesign::Csc(x) if center.is_none() && scale.is_none() => match &roots {
+                Some(roots) => AnyDesign::Csc(Cow::Owned(x.scale_rows(roots)?)),
+                None => AnyDesign::Csc(x),
+            },
+            x => {
+                let centred = if center.is_some() || scale.is_some() {
+                    let view = Standardized::shared(x, center, scale)?;
+                    AnyDesign::Owned(Box::new(if sq_norms.is_empty() { view } else { view.with_sq_norms(sq_norms) }))
+                } else {
+                    x
+                };
+                match roots {
+                    Some(roots) => AnyDesign::Owned(Box::new(RowScaled::new(centred, roots)?)),
+                    None => centred,
                 }
             }
         };
@@ -251,23 +269,27 @@ impl<'a> Training<'a> {
     ) -> Fitted {
         let q = self.nresponses;
         let residual = smooth.value(&smooth.point(&solution.coefficients));
-        let mut coefficients = Array2::zeros((self.nfeatures, q));
         let mut latent = Vec::new();
-        for (i, w) in solution.coefficients.chunks_exact(q).enumerate() {
-            let j = layout.order.as_ref().map_or(i, |order| order[i]);
-            let scale = self.scales.get(j).copied().unwrap_or(1.0);
-            for (t, w) in w.iter().enumerate() {
-                let value = if *w == 0.0 { 0.0 } else { w / scale };
-                coefficients[[j, t]] += value;
+        let coefficients = Coefficients::new(
+            self.nfeatures,
+            q,
+            solution.coefficients.iter().enumerate().filter(|(_, w)| **w != 0.0).map(|(k, w)| {
+                let (i, t) = (k / q, k % q);
+                let j = layout.order.as_ref().map_or(i, |order| order[i]);
+                let value = w / self.scales.get(j).copied().unwrap_or(1.0);
                 if layout.order.is_some() {
-                    latent.push(value);
+                    latent.push((k, value));
                 }
-            }
+                (j * q + t, value)
+            }),
+        );
+        let latent = Coefficients::new(if layout.order.is_some() { solution.coefficients.len() } else { 0 }, 1, latent);
+        let mut intercept = Array1::from(self.y_means.clone());
+        if !self.means.is_empty() {
+            let mut shift = vec![0.0; q];
+            coefficients.nonzero().for_each(|(j, t, w)| shift[t] += self.means[j] * w);
+            intercept.iter_mut().zip(shift).for_each(|(b, shift)| *b -= shift);
         }
-        let intercept = Array1::from_iter((0..q).map(|t| {
-            let shift: f64 = self.means.iter().enumerate().map(|(j, m)| m * coefficients[[j, t]]).sum();
-            self.y_means[t] - shift
-        }));
         Fitted {
             coefficients,
             intercept,
