@@ -27,8 +27,7 @@ fn times(n: usize, p: usize) -> [f64; 3] {
     let smooth = LinearPredictor::new(&x, Squared::new(y, n));
     let solver = BlockDescent::default();
     let largest = Problem::new(&smooth, &penalty, 1.0).lambda_max();
-    let problem: Problem<'_, LinearPredictor<&Dense<'_>, Squared>, L1> =
-        Problem::new(&smooth, &penalty, 0.1 * largest);
+    let problem: Problem<'_, LinearPredictor<&Dense<'_>, Squared>, L1> = Problem::new(&smooth, &penalty, 0.1 * largest);
     let single = best(|| {
         black_box(solver.solve(black_box(&problem), Start::Zero, &mut ()));
     });

@@ -299,7 +299,8 @@ impl Csc {
                     None => (self.nrows - indices.len()) as f64,
                     Some(s) => rest(s, indices),
                 };
-                let left = stored.clone().map(|(&i, v)| weight(i) * ((v - first) / n)).sum::<f64>() - first * (rest / n);
+                let left =
+                    stored.clone().map(|(&i, v)| weight(i) * ((v - first) / n)).sum::<f64>() - first * (rest / n);
                 let mean = first + left;
                 let squares: f64 = stored.map(|(&i, v)| weight(i) * (v - mean) * (v - mean)).sum();
                 *out = Moments { mean, deviation: squares + rest * (mean * mean) };

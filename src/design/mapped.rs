@@ -220,7 +220,8 @@ mod tests {
             let shape = x.dim().set_f(order == Order::Columns);
             let wide = Array2::from_shape_fn(shape, |at| x[at]);
             let narrow = Array2::from_shape_fn(shape, |at| x[at] as f32);
-            let wide_bytes: Vec<u8> = wide.as_slice_memory_order().unwrap().iter().flat_map(|v| v.to_le_bytes()).collect();
+            let wide_bytes: Vec<u8> =
+                wide.as_slice_memory_order().unwrap().iter().flat_map(|v| v.to_le_bytes()).collect();
             let narrow_bytes: Vec<u8> =
                 narrow.as_slice_memory_order().unwrap().iter().flat_map(|v| v.to_le_bytes()).collect();
             for (precision, bytes) in [(Precision::F64, wide_bytes), (Precision::F32, narrow_bytes)] {

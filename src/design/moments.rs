@@ -87,7 +87,13 @@ mod tests {
             1 => 0.0,
             2 => f64::from(((i * i) % 13) as f32 * 0.25),
             3 => 4096.0 + 1.0 / 3.0f32 as f64, // constant, f32 rounds it to another constant
-            _ => if i % 5 == 0 { -2.5 } else { 0.0 },
+            _ => {
+                if i % 5 == 0 {
+                    -2.5
+                } else {
+                    0.0
+                }
+            }
         });
         let weights: Vec<f64> = (0..n).map(|i| 2.0 * (i + 1) as f64 / (n + 1) as f64).collect();
         for (name, plain, weighted) in storages(&x) {
@@ -98,7 +104,10 @@ mod tests {
                         false => x.column(j).to_vec(),
                     };
                     let truth = Moments::of(&column, weights);
-                    assert!((found.mean - truth.mean).abs() <= 1e-14 * truth.mean.abs(), "{name} {j} {found:?} {truth:?}");
+                    assert!(
+                        (found.mean - truth.mean).abs() <= 1e-14 * truth.mean.abs(),
+                        "{name} {j} {found:?} {truth:?}"
+                    );
                     let slack = 1e-12 * truth.deviation + 1e-24 * truth.mean * truth.mean;
                     assert!((found.deviation - truth.deviation).abs() <= slack, "{name} {j} {found:?} {truth:?}");
                 }

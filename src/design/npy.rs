@@ -247,7 +247,8 @@ impl Header {
         let mut text = vec![0; length];
         exact(reader, &mut text, "the file ends within the header")?;
         // Latin-1 before version 3; what a matrix has in its header is ASCII in all of them.
-        let text = std::str::from_utf8(&text).map_err(|_| format(format!("the version {version} header is not text")))?;
+        let text =
+            std::str::from_utf8(&text).map_err(|_| format(format!("the version {version} header is not text")))?;
         let mut header = Parser(text).dictionary()?;
         header.start = 8 + digits + length;
         Ok(header)
@@ -304,7 +305,11 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, token: char) -> Result<()> {
-        if self.next_is(token) { Ok(()) } else { Err(format(format!("the header lacks {token:?} before {:?}", self.0))) }
+        if self.next_is(token) {
+            Ok(())
+        } else {
+            Err(format(format!("the header lacks {token:?} before {:?}", self.0)))
+        }
     }
 
     fn word(&mut self) -> &'a str {
@@ -320,7 +325,8 @@ impl<'a> Parser<'a> {
         if quote == '\'' {
             self.expect('\'')?;
         }
-        let (string, rest) = self.0.split_once(quote).ok_or_else(|| format("the header has a string without an end"))?;
+        let (string, rest) =
+            self.0.split_once(quote).ok_or_else(|| format("the header has a string without an end"))?;
         self.0 = rest;
         Ok(string)
     }
@@ -455,7 +461,8 @@ mod tests {
         let found = Npy::read(&file(1, &text, &doubles(&[1.5, -2.0]))[..]).unwrap();
         assert_eq!(found.shape(), (2, 1));
         assert_eq!(found.into_vector().unwrap(), array![1.5, -2.0]);
-        let two = Npy::read(&file(1, "{'descr': '<f8', 'fortran_order': True, 'shape': (1, 2)}", &doubles(&[1.0, 2.0]))[..]);
+        let two =
+            Npy::read(&file(1, "{'descr': '<f8', 'fortran_order': True, 'shape': (1, 2)}", &doubles(&[1.0, 2.0]))[..]);
         assert!(matches!(two.unwrap().into_vector(), Err(Error::Length { expected: 1, found: 2, .. })));
     }
 
