@@ -20,8 +20,8 @@ const GEMM_RESPONSES: usize = 4;
 const GEMM_CHUNK: usize = 256;
 /// Columns of a row-major matrix summed at a time: 8 KB of sums and four rows of that length stay in the first-level cache.
 const ROW_CHUNK: usize = 1024;
-/// Rows of it widened at a time for a product.
-const ROW_BLOCK: usize = 256;
+/// The same for row-major storage, whose columns have to be copied for it.
+const ROW_GEMM_RESPONSES: usize = 8;
 /// Rows of X w formed at a time, for the same reason.
 const APPLY_CHUNK: usize = 2048;
 
@@ -372,6 +372,23 @@ impl<'a, T: Element> Dense<'a, T> {
         })
     }
 
+    /// Neighbouring columns of row-major storage, one after the other: eight rows are read side by side, as streams, and
+    /// a cache line of each column is written at once.
+    fn copy_neighbours(&self, cols: Range<usize>, out: &mut [f64]) {
+        let n = self.nrows;
+        for from in (0..n - n % 8).step_by(8) {
+            let rows: [&[T]; 8] = std::array::from_fn(|k| &self.lines.get(from + k)[cols.clone()]);
+            for j in 0..cols.len() {
+                let line = &mut out[j * n + from..j * n + from + 8];
+                line.iter_mut().zip(&rows).for_each(|(o, row)| *o = row[j].to_f64());
+            }
+        }
+        for i in n - n % 8..n {
+            let row = &self.lines.get(i)[cols.clone()];
+            row.iter().enumerate().for_each(|(j, x)| out[j * n + i] = x.to_f64());
+        }
+    }
+
     /// One column of row-major storage, with its row numbers.
     fn strided(&self, col: usize) -> impl Iterator<Item = f64> + '_ {
         (0..self.nrows).map(move |i| self.lines.get(i)[col].to_f64())
@@ -534,7 +551,7 @@ impl<T: Element> LinearOperator for Dense<'_, T> {
         let width = match self.by {
             By::Columns if q >= GEMM_RESPONSES => GEMM_CHUNK,
             By::Columns => COLUMN_CHUNK,
-            By::Rows if q >= GEMM_RESPONSES => GEMM_CHUNK,
+            By::Rows if q >= ROW_GEMM_RESPONSES => GEMM_CHUNK,
             By::Rows => ROW_CHUNK,
         };
         for_each_chunk(out, width * q, self.bytes(), |k, out| {
@@ -576,24 +593,14 @@ impl<T: Element> Design for Dense<'_, T> {
                     *o = self.strided(cols.start).zip(r).map(|(x, r)| x * r).sum();
                 }
             }
-            By::Rows if q >= GEMM_RESPONSES && cols.len() >= 8 => {
-                let m = cols.len();
-                if let Lines::Together { data, len } = &self.lines
-                    && let Some(all) = T::as_f64(data)
-                {
-                    return crate::linalg::transpose_matmul_rows((r, n), (&all[cols.start..], *len), n, q, m, out);
-                }
-                // widened a block of rows at a time
-                let (mut wide, mut product) = (vec![0.0; n.min(ROW_BLOCK) * m], vec![0.0; out.len()]);
-                out.fill(0.0);
-                for from in (0..n).step_by(ROW_BLOCK) {
-                    let count = (n - from).min(ROW_BLOCK);
-                    for (i, wide) in wide.chunks_exact_mut(m).take(count).enumerate() {
-                        let line = &self.lines.get(from + i)[cols.clone()];
-                        wide.iter_mut().zip(line).for_each(|(w, x)| *w = x.to_f64());
-                    }
-                    crate::linalg::transpose_matmul_rows((&r[from..], n), (&wide, m), count, q, m, &mut product);
-                    out.iter_mut().zip(&product).for_each(|(o, x)| *o += x);
+            // a product wants columns: copied block by block through the cache
+            By::Rows if q >= ROW_GEMM_RESPONSES && cols.len() >= 8 => {
+                let width = ((1 << 16) / n).clamp(8, 256);
+                let mut columns = vec![0.0; n * width.min(cols.len())];
+                for (k, out) in out.chunks_mut(width * q).enumerate() {
+                    let (first, count) = (cols.start + k * width, out.len() / q);
+                    self.copy_neighbours(first..first + count, &mut columns);
+                    crate::linalg::transpose_matmul(r, &columns[..n * count], n, q, count, out);
                 }
             }
             By::Rows => {

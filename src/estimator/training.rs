@@ -175,7 +175,7 @@ impl<'a> Training<'a> {
                         return Err(Error::OutOfRange { argument: "x", index: vec![0, j], value: column[0], expected });
                     }
                 }
-                if sd <= CONSTANT * mean.abs() && (options.intercept || sd == 0.0) {
+                if sd <= CONSTANT * mean.abs() {
                     // Division by ∞ makes the column zero, and a zero column keeps coefficient 0.
                     scales[j] = f64::INFINITY;
                     constant = true;

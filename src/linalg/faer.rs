@@ -44,25 +44,6 @@ pub(super) fn transpose_matmul(
     );
 }
 
-/// AᵀB for B by rows.
-pub(super) fn transpose_matmul_rows(
-    (a, lda): (&[f64], usize),
-    (b, ldb): (&[f64], usize),
-    n: usize,
-    p: usize,
-    m: usize,
-    out: &mut [f64],
-) {
-    matmul::matmul(
-        MatMut::from_column_major_slice_mut(out, p, m),
-        Accum::Replace,
-        MatRef::from_column_major_slice_with_stride(a, n, p, lda).transpose(),
-        MatRef::from_row_major_slice_with_stride(b, n, m, ldb),
-        1.0,
-        Par::Seq,
-    );
-}
-
 /// AB.
 pub(super) fn matmul(a: &[f64], b: &[f64], n: usize, p: usize, m: usize, out: &mut [f64]) {
     matmul::matmul(

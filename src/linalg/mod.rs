@@ -110,22 +110,6 @@ pub(crate) fn transpose_matmul_strided(
     }
 }
 
-/// `out ← AᵀB` (p×m) for A n×p by columns that start every `lda ≥ n` values and B n×m by rows, every `ldb ≥ m` values.
-pub(crate) fn transpose_matmul_rows(
-    (a, lda): (&[f64], usize),
-    (b, ldb): (&[f64], usize),
-    n: usize,
-    p: usize,
-    m: usize,
-    out: &mut [f64],
-) {
-    if n == 0 || p == 0 || m == 0 {
-        out.fill(0.0);
-    } else {
-        faer::transpose_matmul_rows((a, lda), (b, ldb), n, p, m, out);
-    }
-}
-
 /// `out ← AB` (n×m) for A n×p and B p×m.
 pub(crate) fn matmul(a: &[f64], b: &[f64], n: usize, p: usize, m: usize, out: &mut [f64]) {
     if n == 0 || p == 0 || m == 0 {
