@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 /// A memory-mapped n × p matrix of `f32` or `f64` numbers: a design of which only what is being read has to be in memory.
 ///
 /// The operating system brings the pages in and drops them when memory is short, so a matrix may be larger than memory;
-/// it is never copied as a whole, with an intercept neither, unless columns have means more than a thousand standard
-/// deviations from zero. A pass then reads the file from end to end: columns should stand together
+/// it is never copied as a whole, with an intercept neither, unless a column has a mean more than 16 standard deviations
+/// from zero. A pass then reads the file from end to end: columns should stand together
 /// ([`Order::Columns`]), as gathering a column of a row-major file touches a page per row.
 ///
 /// ```

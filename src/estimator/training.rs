@@ -61,14 +61,16 @@ pub struct Training<'a> {
 const CONSTANT: f64 = 16.0 * f64::EPSILON;
 
 /// Dense columns are centred in a view up to this ratio κ of mean and standard deviation, in a copy beyond. The view
-/// computes x̃ᵀr as xᵀr − mean·Σr, from terms κ times as large as those of the copy, so rounding errors are κ times as
-/// large: at the bound about 1e-13 of ‖x̃‖‖r‖, which tolerances of 1e-10 do not notice. Products X_AᵀX_A lose nothing:
-/// they are formed from centred columns.
+/// computes x̃ᵀr as xᵀr − mean·Σr and x̃w as xw − mean·w, from terms κ times as large as those of the copy, so rounding
+/// errors are κ times as large. The bound of rounding errors that certificates and step sizes go by
+/// ([`Smooth::rounding`]) is 16 times what a copy makes: κ = 16, a loss of 1.2 digits, stays inside. At κ = 1000 descent
+/// still reached gaps of 1e-12, but [`Fista`](crate::solver::Fista) stopped at 1e-7, as it compares objective values.
+/// Products X_AᵀX_A lose nothing: they are formed from centred columns.
 ///
 /// The view is the faster, as making a copy costs ten passes over X. CPU time of a fit at 0.1 λ_max and of a path of
 /// 20 λs, n×p, view against copy in ms: 1000×20000 103 and 694 against 314 and 885; 50000×200 49 and 381 against 154 and
 /// 476; 200×2000 1 and 20 against 3 and 22.
-const LOSS: f64 = 1e3;
+const LOSS: f64 = 16.0;
 
 /// What y and the columns of x must be for a gap to mean something.
 const REPRESENTABLE: &str = "values whose squares are representable (about 1e-150 to 1e150)";
@@ -362,7 +364,7 @@ mod tests {
             let lasso = Lasso::new(0.05).tolerance(1e-12);
             let truth = lasso.fit(&x, &y).unwrap();
             assert!(truth.support().len() > 2);
-            for (ratio, view) in [(0.5 * bound, true), (0.8 * bound, true), (2.0 * bound, false), (1e5 * bound, false)]
+            for (ratio, view) in [(0.3 * bound, true), (0.7 * bound, true), (2.0 * bound, false), (1e5 * bound, false)]
             {
                 let (x, y) = data(ratio.round(), by_rows);
                 assert_eq!(is_view(&x, &y, &Options::default()), view, "{ratio}");
@@ -396,7 +398,7 @@ mod tests {
             view.transpose_apply(&r, &mut out);
             out.iter().zip(&truth).fold(0.0f64, |m, (a, b)| m.max((a - b).abs())) / size
         };
-        assert!(error(LOSS) < 1e-12, "{:e}", error(LOSS));
+        assert!(error(LOSS) < 1e-14, "{:e}", error(LOSS));
         assert!(error(1e6 * LOSS) > 1e-11, "a bound without need: {:e}", error(1e6 * LOSS));
     }
 
