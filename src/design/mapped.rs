@@ -102,7 +102,11 @@ impl MappedMatrix {
         }
         let header = Header { nrows, ncols, precision, order, start: 0 };
         let file = File::open(path).map_err(io)?;
-        let (found, expected) = (file.metadata().map_err(io)?.len(), header.len()? * precision.bytes());
+        let size = match precision {
+            Precision::F32 => size_of::<f32>(),
+            Precision::F64 => size_of::<f64>(),
+        };
+        let (found, expected) = (file.metadata().map_err(io)?.len(), header.len()? * size);
         if found != expected as u64 {
             let reason = format!("{nrows} × {ncols} numbers take {expected} bytes, the file has {found}");
             return Err(format(reason));

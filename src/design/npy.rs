@@ -32,15 +32,6 @@ pub enum Precision {
     F64,
 }
 
-impl Precision {
-    pub(super) fn bytes(self) -> usize {
-        match self {
-            Self::F32 => 4,
-            Self::F64 => 8,
-        }
-    }
-}
-
 /// What of a matrix stands together in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
