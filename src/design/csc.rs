@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{AnyDesign, Design, LinearOperator, responses};
+use super::{AnyDesign, Design, LinearOperator, Moments, responses};
 use crate::error::{Error, Result, check_finite, check_length};
 use crate::kernels::{self, SparseColumns, SparseRhs};
 use crate::parallel::for_each_chunk;
@@ -281,6 +281,34 @@ impl Csc {
         Ok(Self { nrows: rows.len(), indptr, indices, values })
     }
 
+    /// Mean and sum of squares about it for every column, without filling in; weights have the mean 1.
+    pub(super) fn moments(&self, weights: Option<&[f64]>) -> Vec<Moments> {
+        let n = self.nrows as f64;
+        let mut out = vec![Moments::default(); self.ncols()];
+        let chunk = self.chunk();
+        for_each_chunk(&mut out, chunk, self.nnz() * 24, |k, out| {
+            for (j, out) in out.iter_mut().enumerate() {
+                let (indices, values) = self.entries(k * chunk + j);
+                let weight = |i: u32| weights.map_or(1.0, |s| s[i as usize]);
+                let stored = indices.iter().zip(values);
+                // terms are divided one by one, so that no sum overflows that has a mean
+                let first: f64 = stored.clone().map(|(&i, v)| weight(i) * (v / n)).sum();
+                // the weight of the zeros, exactly none where nothing is missing
+                let rest: f64 = match weights {
+                    _ if indices.len() == self.nrows => 0.0,
+                    None => (self.nrows - indices.len()) as f64,
+                    Some(s) => rest(s, indices),
+                };
+                let left =
+                    stored.clone().map(|(&i, v)| weight(i) * ((v - first) / n)).sum::<f64>() - first * (rest / n);
+                let mean = first + left;
+                let squares: f64 = stored.map(|(&i, v)| weight(i) * (v - mean) * (v - mean)).sum();
+                *out = Moments { mean, deviation: squares + rest * (mean * mean) };
+            }
+        });
+        out
+    }
+
     #[inline]
     fn entries(&self, col: usize) -> (&[u32], &[f64]) {
         let span = self.indptr[col]..self.indptr[col + 1];
@@ -295,6 +323,18 @@ impl Csc {
     fn chunk(&self) -> usize {
         ((1 << 15) / (self.nnz() / self.ncols()).max(1)).max(COLUMN_CHUNK)
     }
+}
+
+/// `Σ s_i` over the rows that are not stored; the weights have the mean 1. Summed as it stands where the difference of two
+/// sums would be nothing but rounding, so that a column that is constant wherever weights are is seen to be so.
+fn rest(weights: &[f64], stored: &[u32]) -> f64 {
+    let n = weights.len() as f64;
+    let rest = n - stored.iter().map(|&i| weights[i as usize]).sum::<f64>();
+    if rest > 1e-6 * n {
+        return rest;
+    }
+    let mut stored = stored.iter().peekable();
+    (0..).zip(weights).filter(|(i, _)| stored.next_if_eq(&i).is_none()).map(|(_, s)| s).sum()
 }
 
 fn check_shape(nrows: usize, ncols: usize) -> Result<()> {

@@ -10,6 +10,10 @@ mod columns;
 mod csc;
 mod dense;
 mod input;
+#[cfg(feature = "mmap")]
+mod mapped;
+mod moments;
+mod npy;
 mod row_scaled;
 mod standardized;
 
@@ -17,6 +21,10 @@ pub use columns::Columns;
 pub use csc::Csc;
 pub use dense::{Dense, Element};
 pub use input::{AnyDesign, AsDesign};
+#[cfg(feature = "mmap")]
+pub use mapped::MappedMatrix;
+pub(crate) use moments::{Moments, moments};
+pub use npy::{Npy, Order, Precision};
 pub use row_scaled::RowScaled;
 pub use standardized::Standardized;
 
