@@ -341,7 +341,7 @@ impl<'a, T: Element> Dense<'a, T> {
                 let first = k * ROW_CHUNK;
                 let line = |i: usize| &self.lines.get(i)[first..first + out.len()];
                 let mut means = vec![0.0; out.len()];
-                kernels::axpy_lines(n, line, |i| weights.map_or(1.0, |s| s[i]) / n as f64, &mut means);
+                kernels::axpy_lines(n, means.len(), line, |i, _| weights.map_or(1.0, |s| s[i]) / n as f64, &mut means);
                 let (mut sums, mut squares) = (vec![0.0; out.len()], vec![0.0; out.len()]);
                 for i in 0..n {
                     let weight = weights.map_or(1.0, |s| s[i]);
