@@ -361,10 +361,10 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
             sweeps += 1;
             if step.is_none()
                 && let Some((w_new, state_new)) = anderson.push(w, state)
-                && self.objective(&w_new, &state_new) < self.objective(w, state)
+                && self.objective(w_new, state_new) < self.objective(w, state)
             {
-                w.copy_from_slice(&w_new);
-                state.copy_from_slice(&state_new);
+                w.copy_from_slice(w_new);
+                state.copy_from_slice(state_new);
             }
             if sweeps % check_every == 1 % check_every || !moved {
                 if self.gap(w, state, &mut scratch) <= stop.gap {
