@@ -9,13 +9,13 @@ use ::faer::{Accum, ColMut, MatMut, MatRef, Par};
 
 use super::{NoConvergence, NotPositiveDefinite};
 
-/// The lower triangle of XᵀX; columns of X start every `ld` values.
-pub(super) fn gram_lower(x: &[f64], ld: usize, n: usize, p: usize, out: &mut [f64]) {
+/// The lower triangle of XᵀX, in place of what is in `out` or added to it; columns of X start every `ld` values.
+pub(super) fn gram_lower(x: &[f64], ld: usize, n: usize, p: usize, out: &mut [f64], add: bool) {
     let x = MatRef::from_column_major_slice_with_stride(x, n, p, ld);
     triangular::matmul(
         MatMut::from_column_major_slice_mut(out, p, p),
         BlockStructure::TriangularLower,
-        Accum::Replace,
+        if add { Accum::Add } else { Accum::Replace },
         x.transpose(),
         BlockStructure::Rectangular,
         x,

@@ -13,6 +13,7 @@ use crate::penalty::{BlockPenalty, Penalty};
 use crate::problem::{Certificate, DualPoint, Problem};
 use crate::smooth::{GramCache, GramModel, LinearPredictor, PredictorPoint, Quadratic, ResidualModel, Smooth};
 use crate::solver::block_minimiser::Curvature;
+use crate::solver::compression::Compressed;
 use crate::solver::descent::{Active, Descent, InnerStop};
 use crate::solver::{Run, Solution, Solver, Start, Status, Stopping, Watch, screening, working_set};
 
@@ -111,6 +112,9 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
         start: Start<'_>,
         watch: &mut dyn Watch,
     ) -> Solution {
+        if let Some(small) = Compressed::new(self, problem.smooth, start, 1) {
+            return small.solve(self, problem, start, watch);
+        }
         let mut engine = Engine::new(self, problem, start);
         let mut run = Run::new(self.stopping, watch);
         engine.approach(problem.lambda, &run);
@@ -125,6 +129,9 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
         watch: &mut dyn Watch,
         sink: &mut dyn FnMut(Solution) -> ControlFlow<()>,
     ) {
+        if let Some(small) = Compressed::new(self, problem.smooth, start, lambdas.len()) {
+            return small.solve_path(self, problem, lambdas, start, watch, sink);
+        }
         let mut engine = Engine::new(self, problem, start);
         let mut previous = None;
         for &lambda in lambdas {
