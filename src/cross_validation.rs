@@ -5,13 +5,15 @@ use std::fmt;
 
 use ndarray::{Array2, Array3, ArrayBase, ArrayView2, Axis, Data, Dimension};
 
-use crate::design::{AnyDesign, AsDesign, LinearOperator};
+use crate::design::{AnyDesign, AsDesign, Design, LinearOperator};
 use crate::error::{Error, Result};
-use crate::estimator::{Estimator, Model, Options, Training};
+use crate::estimator::{Estimator, Method, Model, Options, Training};
 pub use crate::folds::{Curve, FoldIds, Folds, GroupedKFold, KFold, Split};
+use crate::linalg;
+use crate::moments::{Moments, Source};
 use crate::parallel;
 use crate::path::{FitPath, Grid, Path, fit_grid};
-use crate::solver::Status;
+use crate::solver::{Form, Status};
 
 /// The result of a cross-validation: the curve, the models refitted on all data, the out-of-fold predictions.
 #[derive(Debug, Clone)]
@@ -122,6 +124,9 @@ pub trait CrossValidate: Estimator {
     /// λ in each fold; a fit that was stopped is no error, but counted in [`CrossValidation::unconverged`] and marked by
     /// `Display`.
     ///
+    /// With many more observations than features and folds that share them out, the [`Moments`] of each fold are taken once,
+    /// and every training set is the sum of the other folds': about one pass over the data for all fits together.
+    ///
     /// # Errors
     /// As [`FitPath::path`] and [`Folds::splits`]; designs of your own need
     /// [`Design::select_rows`](crate::design::Design::select_rows).
@@ -136,18 +141,29 @@ pub trait CrossValidate: Estimator {
         X: AsDesign + ?Sized,
         S: Data<Elem = f64>,
     {
-        let path = self.path(x, y, grid)?;
-        let lambdas = path.lambdas();
         let design = x.as_design()?;
         let n = design.nrows();
+        let work = |folds: usize| folds * n * design.ncols() * size_of::<f64>();
+        // Errors of the folds come after those of the data.
+        let drawn = folds.splits(n);
+        let tall = match &drawn {
+            Ok(splits) => TallFolds::new(self, &design, y, splits, grid.len()),
+            Err(_) => None,
+        };
+        let path = match &tall {
+            Some(tall) => tall.estimator.path_moments(&tall.total(None), grid)?,
+            None => self.path(x, y, grid)?,
+        };
+        let lambdas = path.lambdas();
+        let splits = drawn?;
         let y = responses(y);
         let q = y.ncols();
-        let splits = folds.splits(n)?;
         let weights = self.options().sample_weights.clone().unwrap_or_else(|| vec![1.0; n]);
 
-        let work = splits.len() * n * design.ncols() * size_of::<f64>();
-        let fits =
-            parallel::map_indexed(splits.len(), work, |fold| predictions(self, &design, &y, &splits[fold], &lambdas));
+        let fits = parallel::map_indexed(splits.len(), work(splits.len()), |fold| match &tall {
+            Some(tall) => tall.predictions(fold, &design, &splits[fold], &lambdas),
+            None => predictions(self, &design, &y, &splits[fold], &lambdas),
+        });
         let mut scores = Array2::zeros((lambdas.len(), splits.len()));
         let mut fold_weights = vec![0.0; splits.len()];
         let mut out_of_fold = Array3::zeros((lambdas.len(), n, q));
@@ -193,6 +209,132 @@ fn responses<S: Data<Elem = f64>, R: Dimension>(y: &ArrayBase<S, R>) -> Array2<f
     let mut values = y.iter();
     // The shape was checked by the path over all data.
     Array2::from_shape_simple_fn((y.shape()[0], q), || values.next().copied().unwrap_or(f64::NAN))
+}
+
+/// Folds by their moments: for dense, tall data and splits that are a partition.
+struct TallFolds<E> {
+    /// The estimator without sample weights, which are in the moments.
+    estimator: E,
+    parts: Vec<Moments>,
+}
+
+impl<E: Estimator> TallFolds<E> {
+    /// `None` where this is not the quicker way, and for data that deserve an error, which the other way finds.
+    fn new<S: Data<Elem = f64>, R: Dimension>(
+        estimator: &E,
+        design: &AnyDesign<'_>,
+        y: &ArrayBase<S, R>,
+        splits: &[Split],
+        points: usize,
+    ) -> Option<Self> {
+        let (n, p, k) = (design.nrows(), design.ncols(), splits.len());
+        let auto = matches!(&estimator.options().method, Method::Descent(solver) if solver.form == Form::Auto);
+        let dense = 4.0 * design.column_cost() > n as f64;
+        let cheap = p <= COLUMNS_PER_PASS * (7 + points) * (k + 1);
+        let shortest = splits.iter().map(|s| s.train.len()).min().unwrap_or(0);
+        let few = k * k <= n / 8 && k * p <= n / 2;
+        if !(auto && dense && cheap && few && n * p >= WORTHWHILE && shortest / 4 > p && is_partition(splits, n)) {
+            return None;
+        }
+        let weights = estimator.options().sample_weights.as_deref();
+        let weighted = |s: &[f64]| s.len() == n && s.iter().all(|w| *w >= 0.0 && w.is_finite());
+        let square = |v: f64| v == 0.0 || (v * v >= f64::MIN_POSITIVE && (v * v).is_finite());
+        let largest = y.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        if y.shape()[0] != n || !y.iter().all(|v| v.is_finite()) || !square(largest) || !weights.is_none_or(weighted) {
+            return None;
+        }
+        let y = responses(y);
+        let y: Vec<f64> = y.t().iter().copied().collect();
+        let source = Source::new(design, &y, weights);
+        if !source.representable() {
+            return None;
+        }
+        let bytes = n * p * size_of::<f64>();
+        let parts = parallel::map_indexed(k, bytes, |fold| source.moments(&splits[fold].test));
+        let mut estimator = estimator.clone();
+        estimator.options_mut().sample_weights = None;
+        let tall = Self { estimator, parts };
+        let sound = |without| {
+            let total = tall.total(without);
+            total.weight() > 0.0 && total.is_finite()
+        };
+        (0..k).map(Some).chain([None]).all(sound).then_some(tall)
+    }
+
+    /// The moments of all folds but one: a sum, as in a difference small training parts would lose digits.
+    fn total(&self, without: Option<usize>) -> Moments {
+        let mut parts = self.parts.iter().enumerate().filter(|(fold, _)| Some(*fold) != without);
+        let mut total = parts.next().map_or_else(|| self.parts[0].clone(), |(_, first)| first.clone());
+        parts.for_each(|(_, part)| total.add(part, 1.0));
+        total
+    }
+
+    /// As the function of this name.
+    fn predictions(
+        &self,
+        fold: usize,
+        design: &AnyDesign<'_>,
+        split: &Split,
+        lambdas: &[f64],
+    ) -> Result<(Array3<f64>, Vec<Status>)> {
+        let training = Training::from_moments(&self.total(Some(fold)), self.estimator.options())?;
+        let layout = self.estimator.layout(design.ncols())?;
+        let models = training.with_predictor(&layout, |smooth| {
+            Ok(fit_grid(&self.estimator, &training, smooth, &layout, lambdas, &mut ()))
+        })?;
+        let statuses = models.iter().map(Model::status).collect();
+        let (p, q) = (design.ncols(), self.parts[0].nresponses());
+        // The models side by side, p × (λs · responses): prediction is a matrix product.
+        let width = lambdas.len() * q;
+        let mut w = vec![0.0; p * width];
+        let mut intercepts = vec![0.0; width];
+        for (k, model) in models.iter().enumerate() {
+            let fitted = model.fitted();
+            for ((j, t), &v) in fitted.coefficients.indexed_iter() {
+                w[(k * q + t) * p + j] = v;
+            }
+            fitted.intercept.iter().enumerate().for_each(|(t, &b)| intercepts[k * q + t] = b);
+        }
+        let mut out = Array3::zeros((lambdas.len(), split.test.len(), q));
+        for (chunk, rows) in split.test.chunks(PREDICTED_ROWS).enumerate() {
+            let m = rows.len();
+            let x = match design {
+                AnyDesign::Dense(x) => x.select_rows(rows)?.into_values(),
+                design => {
+                    let part = design.select_rows(rows)?;
+                    let mut x = vec![0.0; m * p];
+                    x.chunks_exact_mut(m).enumerate().for_each(|(j, x)| part.column(j, x));
+                    x
+                }
+            };
+            let mut eta = vec![0.0; m * width];
+            linalg::matmul(&x, &w, m, p, width, &mut eta);
+            for (c, eta) in eta.chunks_exact(m).enumerate() {
+                for (i, &eta) in eta.iter().enumerate() {
+                    out[[c / q, chunk * PREDICTED_ROWS + i, c % q]] = eta + intercepts[c];
+                }
+            }
+        }
+        Ok((out, statuses))
+    }
+}
+
+/// Values of X below which moments are not worth it.
+const WORTHWHILE: usize = 1 << 15;
+/// Columns whose Gram matrix costs a pass over X, as in descent.
+const COLUMNS_PER_PASS: usize = 36;
+/// Rows predicted at a time.
+const PREDICTED_ROWS: usize = 1024;
+
+/// Whether every observation is judged once and trained on in all other splits.
+fn is_partition(splits: &[Split], n: usize) -> bool {
+    let mut judged = vec![false; n];
+    let mut seen = vec![usize::MAX; n];
+    splits.iter().enumerate().all(|(k, split)| {
+        split.train.len() + split.test.len() == n
+            && split.test.iter().all(|&i| !std::mem::replace(&mut judged[i], true))
+            && split.train.iter().chain(&split.test).all(|&i| std::mem::replace(&mut seen[i], k) != k)
+    }) && judged.into_iter().all(|j| j)
 }
 
 /// Fits one fold's path and predicts its validation part: λs × rows × responses, and how each fit ended.

@@ -12,6 +12,7 @@ use crate::error::{Error, Result, check_length, check_weights};
 use crate::estimator::Options;
 use crate::estimator::model::Fitted;
 use crate::loss::Squared;
+use crate::moments::gap_error;
 use crate::penalty::BlockPenalty;
 use crate::smooth::{LinearPredictor, Smooth};
 use crate::solver::Solution;
@@ -41,22 +42,25 @@ impl<P: BlockPenalty> Layout<P> {
 /// Data that is ready for a solver.
 #[derive(Debug)]
 pub struct Training<'a> {
-    design: AnyDesign<'a>,
-    nfeatures: usize,
+    pub(super) design: AnyDesign<'a>,
+    pub(super) nfeatures: usize,
     /// √s-scaled, centred responses, task-major.
-    y: Vec<f64>,
-    nresponses: usize,
+    pub(super) y: Vec<f64>,
+    pub(super) nresponses: usize,
     /// Weighted mean of each column; empty without an intercept.
-    means: Vec<f64>,
+    pub(super) means: Vec<f64>,
     /// σ per column, ∞ for a constant one; empty if not standardised and nothing is constant.
-    scales: Vec<f64>,
-    y_means: Vec<f64>,
+    pub(super) scales: Vec<f64>,
+    pub(super) y_means: Vec<f64>,
     /// Σ s_i ‖y_i − ȳ‖² / (2n): what R² compares with.
-    total: f64,
+    pub(super) total: f64,
+    pub(super) nobservations: usize,
+    /// Error of the products relative to the norms of the columns, if this is made from [`Moments`](crate::moments::Moments).
+    pub(super) product_error: f64,
 }
 
 /// Columns whose standard deviation is below this many ulps of their mean are constants.
-const CONSTANT: f64 = 16.0 * f64::EPSILON;
+pub(super) const CONSTANT: f64 = 16.0 * f64::EPSILON;
 
 /// What y and the columns of x must be for a gap to mean something.
 const REPRESENTABLE: &str = "values whose squares are representable (about 1e-150 to 1e150)";
@@ -132,6 +136,8 @@ impl<'a> Training<'a> {
             scales: Vec::new(),
             y_means,
             total,
+            nobservations: n,
+            product_error: 0.0,
         };
         training.prepare_design(options, weights.as_deref(), roots)?;
         Ok(training)
@@ -241,15 +247,19 @@ impl<'a> Training<'a> {
     }
 
     /// The answer in the user's features and units.
-    pub(crate) fn restore<P>(
+    pub(crate) fn restore<P: BlockPenalty>(
         &self,
         smooth: &LinearPredictor<AnyDesign<'_>, Squared>,
         layout: &Layout<P>,
         lambda: f64,
-        solution: Solution,
+        mut solution: Solution,
         options: &Options,
     ) -> Fitted {
         let q = self.nresponses;
+        if self.product_error > 0.0 {
+            let w = &solution.coefficients;
+            solution.certificate.rounding += gap_error(smooth, &layout.penalty, lambda, w, self.product_error);
+        }
         let residual = smooth.value(&smooth.point(&solution.coefficients));
         let mut coefficients = Array2::zeros((self.nfeatures, q));
         let mut latent = Vec::new();
@@ -276,7 +286,7 @@ impl<'a> Training<'a> {
             certificate: solution.certificate,
             status: solution.status,
             iterations: solution.iterations,
-            nobservations: self.y.len() / q,
+            nobservations: self.nobservations,
             feature_names: options.feature_names.clone(),
             latent,
         }

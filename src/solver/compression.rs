@@ -119,6 +119,8 @@ impl Compressed {
         let proven = match solution.status {
             Status::Converged => error <= stopping.tolerance * solution.certificate.scale,
             Status::Stalled => false,
+            // Given up: the rounding errors of the products may be what nothing moves against.
+            Status::IterationLimit if solution.iterations < stopping.max_iterations => false,
             _ => true,
         };
         if proven {
