@@ -257,8 +257,8 @@ impl<'a> Training<'a> {
     ) -> Fitted {
         let q = self.nresponses;
         if self.product_error > 0.0 {
-            let w = &solution.coefficients;
-            solution.certificate.rounding += gap_error(smooth, &layout.penalty, lambda, w, self.product_error);
+            let at = (&solution.coefficients[..], solution.certificate.gap);
+            solution.certificate.rounding += gap_error(smooth, &layout.penalty, lambda, at, self.product_error);
         }
         let residual = smooth.value(&smooth.point(&solution.coefficients));
         let mut coefficients = Array2::zeros((self.nfeatures, q));

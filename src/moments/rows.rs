@@ -152,12 +152,13 @@ impl Factor {
 /// Bound on what an error of the Gram matrix, relative to the norms of its columns, does to the gap at w.
 ///
 /// With `s_t = ‖y_t‖ + Σ_j ‖x_j‖ |w_jt|` the gradient is wrong by at most `ε_jt = error · ‖x_j‖ s_t / n`; that moves
-/// `⟨g, w⟩`, and the multiplier that makes the dual point feasible, hence the gap, by `⟨ε, |w|⟩ + Ω°(ε) Ω(w)`.
+/// `⟨g, w⟩`, and by the share Ω°(ε)/λ the multiplier that makes the dual point feasible. With the multiplier goes the gap: the
+/// part of Ω by λΩ(w), the part of the loss, quadratic in what the multiplier is below one, by at most twice the gap.
 pub(crate) fn gap_error<D: Design, P: BlockPenalty>(
     smooth: &LinearPredictor<D, Squared>,
     penalty: &P,
     lambda: f64,
-    w: &[f64],
+    (w, gap): (&[f64], f64),
     error: f64,
 ) -> f64 {
     use crate::loss::Loss;
@@ -174,6 +175,7 @@ pub(crate) fn gap_error<D: Design, P: BlockPenalty>(
         worst[j * q..(j + 1) * q].fill(0.0);
     }
     let critical = penalty.critical_lambda(&worst);
-    let scaling = if lambda > 0.0 && critical.is_finite() { critical / lambda * penalty.value(lambda, w) } else { 0.0 };
+    let moved = penalty.value(lambda, w) + 2.0 * gap.max(0.0);
+    let scaling = if lambda > 0.0 && critical.is_finite() { critical / lambda * moved } else { 0.0 };
     error * sizes.iter().map(|s| s * s).sum::<f64>() + scaling
 }

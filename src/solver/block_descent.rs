@@ -112,13 +112,10 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
         start: Start<'_>,
         watch: &mut dyn Watch,
     ) -> Solution {
-        if let Some(small) = Compressed::new(self, problem.smooth, start, 1) {
-            return small.solve(self, problem, start, watch);
+        match Compressed::new(self, problem.smooth, start, 1) {
+            Some(small) => small.solve(self, problem, start, watch),
+            None => self.solve_rows(problem, start, watch),
         }
-        let mut engine = Engine::new(self, problem, start);
-        let mut run = Run::new(self.stopping, watch);
-        engine.approach(problem.lambda, &run);
-        engine.solve(problem.lambda, None, &mut run)
     }
 
     fn solve_path(
@@ -145,6 +142,21 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
             }
             previous = Some(lambda);
         }
+    }
+}
+
+impl BlockDescent {
+    /// The solve on the rows as they are.
+    pub(super) fn solve_rows<D: Design, P: BlockPenalty>(
+        &self,
+        problem: &Problem<'_, LinearPredictor<D, Squared>, P>,
+        start: Start<'_>,
+        watch: &mut dyn Watch,
+    ) -> Solution {
+        let mut engine = Engine::new(self, problem, start);
+        let mut run = Run::new(self.stopping, watch);
+        engine.approach(problem.lambda, &run);
+        engine.solve(problem.lambda, None, &mut run)
     }
 }
 

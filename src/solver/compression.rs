@@ -114,22 +114,26 @@ impl Compressed {
         watch: &mut dyn Watch,
     ) -> Solution {
         let (lambda, stopping) = (problem.lambda, solver.stopping);
-        let error = gap_error(&self.smooth, problem.penalty, lambda, &solution.coefficients, self.error);
+        let error = gap_error(
+            &self.smooth,
+            problem.penalty,
+            lambda,
+            (&solution.coefficients, solution.certificate.gap),
+            self.error,
+        );
         solution.certificate.rounding += error;
-        let proven = match solution.status {
-            Status::Converged => error <= stopping.tolerance * solution.certificate.scale,
-            Status::Stalled => false,
-            // Given up: the rounding errors of the products may be what nothing moves against.
-            Status::IterationLimit if solution.iterations < stopping.max_iterations => false,
-            _ => true,
+        let gave_up = match solution.status {
+            Status::Converged if error <= stopping.tolerance * solution.certificate.scale => return solution,
+            Status::Converged | Status::Stalled => false,
+            // The rounding errors of the products may be what nothing moves against; its answer is no good start.
+            Status::IterationLimit if solution.iterations < stopping.max_iterations => true,
+            _ => return solution,
         };
-        if proven {
-            return solution;
-        }
         let mut solver = solver.clone();
         solver.stopping.max_iterations = stopping.max_iterations.saturating_sub(solution.iterations);
         solver.stopping.time_limit = stopping.time_limit.map(|limit| limit.saturating_sub(started.elapsed()));
-        let mut exact = solver.solve(problem, Start::At(&solution.coefficients), watch);
+        let start = if gave_up { Start::Zero } else { Start::At(&solution.coefficients) };
+        let mut exact = solver.solve_rows(problem, start, watch);
         exact.iterations += solution.iterations;
         exact
     }
