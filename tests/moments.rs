@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, Axis, s};
 use sparsereg::design::{AsDesign, Csc, Dense, LinearOperator};
 use sparsereg::loss::Squared;
 use sparsereg::moments::Moments;
+use sparsereg::partition::Partition;
 use sparsereg::penalty::{BlockPenalty, ElasticNetPenalty, GroupL2, L1};
 use sparsereg::prelude::*;
 use sparsereg::problem::Problem;
@@ -167,24 +168,20 @@ fn certificates_of_tall_problems_hold_on_the_data() {
             let design = Dense::new(x.view()).unwrap().to_column_major();
             let smooth = LinearPredictor::new(&design, Squared::new(y, n));
             let weights: Vec<f64> = (0..p).map(|j| if j == 1 { 0.0 } else { 1.0 + j as f64 }).collect();
-            check(&smooth, &L1::new(p), name);
-            check(&smooth, &L1::new(p).with_weights(weights).unwrap(), name);
-            check(
-                &smooth,
-                &ElasticNetPenalty::new(sparsereg::partition::Partition::from_sizes(&vec![1; p]).unwrap(), 0.5)
-                    .unwrap(),
-                name,
-            );
-            let groups = sparsereg::partition::Partition::from_sizes(&vec![2; p / 2]).unwrap();
-            check(&smooth, &GroupL2::new(groups), name);
+            let regular = !matches!(*name, "nearly singular" | "duplicated");
+            check(&smooth, &L1::new(p), name, q == 1 || regular);
+            check(&smooth, &L1::new(p).with_weights(weights).unwrap(), name, regular);
+            let partition = |k: usize| Partition::from_sizes(&vec![k; p / k]).unwrap();
+            check(&smooth, &ElasticNetPenalty::new(partition(1), 0.5).unwrap(), name, regular);
+            check(&smooth, &GroupL2::new(partition(2)), name, regular);
         }
     }
-    fn check<P: BlockPenalty>(smooth: &LinearPredictor<&Dense<'_>, Squared>, penalty: &P, name: &str) {
+    fn check<P: BlockPenalty>(smooth: &LinearPredictor<&Dense<'_>, Squared>, penalty: &P, name: &str, closes: bool) {
         let largest = Problem::new(smooth, penalty, 1.0).lambda_max();
         for tolerance in [1e-6, 1e-10, 1e-12] {
             let mut solver = BlockDescent::default();
             solver.stopping.tolerance = tolerance;
-            solver.stopping.max_iterations = 5000;
+            solver.stopping.max_iterations = if closes { 50_000 } else { 2000 };
             let lambdas = [0.3 * largest, 0.03 * largest, 1e-3 * largest, 1e-5 * largest];
             let mut k = 0;
             let judge = |solution: sparsereg::solver::Solution, lambda: f64| {
@@ -202,10 +199,10 @@ fn certificates_of_tall_problems_hold_on_the_data() {
                     stated.rounding
                 );
                 assert!((exact.objective - stated.objective).abs() <= stated.rounding + exact.rounding, "{what}");
-                // There descent may take more sweeps than its limit, on n rows, too, and 1e-12 may be below what
+                // On nearly dependent columns descent may take more sweeps than its limit, on n rows, too, and 1e-12 may be below what
                 // rounding allows; the certificate holds nevertheless.
                 let closed = matches!(solution.status, Status::Converged | Status::Stalled);
-                assert!(closed || name == "nearly singular" || tolerance < 1e-10, "{what}: {stated}");
+                assert!(closed || !closes || tolerance < 1e-10, "{what}: {stated}");
                 if solution.status == Status::Converged {
                     assert!(exact.gap <= 2.0 * tolerance * exact.scale + exact.rounding, "{what}: {exact}");
                 }
