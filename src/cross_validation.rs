@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::estimator::{Estimator, Method, Model, Options, Training};
 pub use crate::folds::{Curve, FoldIds, Folds, GroupedKFold, KFold, Split};
 use crate::linalg;
-use crate::moments::{Moments, Source};
+use crate::moments::{FoldBlocks, Moments, Source, gather};
 use crate::parallel;
 use crate::path::{FitPath, Grid, Path, fit_grid};
 use crate::solver::{Form, Status};
@@ -143,7 +143,6 @@ pub trait CrossValidate: Estimator {
     {
         let design = x.as_design()?;
         let n = design.nrows();
-        let work = |folds: usize| folds * n * design.ncols() * size_of::<f64>();
         // Errors of the folds come after those of the data.
         let drawn = folds.splits(n);
         let tall = match &drawn {
@@ -160,10 +159,13 @@ pub trait CrossValidate: Estimator {
         let q = y.ncols();
         let weights = self.options().sample_weights.clone().unwrap_or_else(|| vec![1.0; n]);
 
-        let fits = parallel::map_indexed(splits.len(), work(splits.len()), |fold| match &tall {
-            Some(tall) => tall.predictions(fold, &design, &splits[fold], &lambdas),
-            None => predictions(self, &design, &y, &splits[fold], &lambdas),
-        });
+        let fits = match &tall {
+            Some(tall) => tall.predictions(&design, &splits, &lambdas),
+            None => {
+                let work = splits.len() * n * design.ncols() * size_of::<f64>();
+                parallel::map_indexed(splits.len(), work, |k| predictions(self, &design, &y, &splits[k], &lambdas))
+            }
+        };
         let mut scores = Array2::zeros((lambdas.len(), splits.len()));
         let mut fold_weights = vec![0.0; splits.len()];
         let mut out_of_fold = Array3::zeros((lambdas.len(), n, q));
@@ -181,20 +183,27 @@ pub trait CrossValidate: Estimator {
             }
             fold_weights[fold] = total;
             split.test.iter().for_each(|&i| judged[i] += 1.0);
-            for k in 0..lambdas.len() {
+            let truth: Vec<f64> = split.test.iter().flat_map(|&i| y.row(i).to_vec()).collect();
+            let share: Vec<f64> = split.test.iter().map(|&i| weights[i]).collect();
+            for (k, (fit, mut kept)) in fit.outer_iter().zip(out_of_fold.outer_iter_mut()).enumerate() {
                 let mut error = 0.0;
-                for (row, &i) in split.test.iter().enumerate() {
-                    for t in 0..q {
-                        let prediction = fit[[k, row, t]];
-                        error += weights[i] * (y[[i, t]] - prediction) * (y[[i, t]] - prediction);
-                        out_of_fold[[k, i, t]] += prediction;
+                // Both lie in memory λ by λ.
+                let (Some(fit), Some(kept)) = (fit.to_slice(), kept.as_slice_mut()) else { continue };
+                for (((fit, truth), &share), &i) in
+                    fit.chunks_exact(q).zip(truth.chunks_exact(q)).zip(&share).zip(&split.test)
+                {
+                    for ((kept, fit), truth) in kept[i * q..(i + 1) * q].iter_mut().zip(fit).zip(truth) {
+                        error += share * (truth - fit) * (truth - fit);
+                        *kept += fit;
                     }
                 }
                 scores[[k, fold]] = error / (total * q as f64);
             }
         }
-        for ((_, i, _), value) in out_of_fold.indexed_iter_mut() {
-            *value = if judged[i] > 0.0 { *value / judged[i] } else { f64::NAN };
+        if judged.iter().any(|&times| times != 1.0) {
+            for ((_, i, _), value) in out_of_fold.indexed_iter_mut() {
+                *value = if judged[i] > 0.0 { *value / judged[i] } else { f64::NAN };
+            }
         }
         let sizes: Vec<usize> = path.models().iter().map(|m| m.support().len()).collect();
         Ok(CrossValidation { curve: Curve::new(scores, &fold_weights, &sizes), path, out_of_fold, unconverged })
@@ -216,6 +225,7 @@ struct TallFolds<E> {
     /// The estimator without sample weights, which are in the moments.
     estimator: E,
     parts: Vec<Moments>,
+    blocks: FoldBlocks,
 }
 
 impl<E: Estimator> TallFolds<E> {
@@ -249,11 +259,13 @@ impl<E: Estimator> TallFolds<E> {
         if !source.representable() {
             return None;
         }
-        let bytes = n * p * size_of::<f64>();
-        let parts = parallel::map_indexed(k, bytes, |fold| source.moments(&splits[fold].test));
+        let mut fold_of = vec![0; n];
+        splits.iter().enumerate().for_each(|(k, split)| split.test.iter().for_each(|&i| fold_of[i] = k));
+        let blocks = FoldBlocks::new(&fold_of, k);
+        let parts = source.fold_moments(&blocks);
         let mut estimator = estimator.clone();
         estimator.options_mut().sample_weights = None;
-        let tall = Self { estimator, parts };
+        let tall = Self { estimator, parts, blocks };
         let sound = |without| {
             let total = tall.total(without);
             total.weight() > 0.0 && total.is_finite()
@@ -269,69 +281,86 @@ impl<E: Estimator> TallFolds<E> {
         total
     }
 
-    /// As the function of this name.
+    /// Every fold's models on what it is judged on, and how the fits ended.
     fn predictions(
         &self,
-        fold: usize,
         design: &AnyDesign<'_>,
-        split: &Split,
+        splits: &[Split],
         lambdas: &[f64],
-    ) -> Result<(Array3<f64>, Vec<Status>)> {
+    ) -> Vec<Result<(Array3<f64>, Vec<Status>)>> {
+        let (p, q) = (design.ncols(), self.parts[0].nresponses());
+        let width = lambdas.len() * q;
+        let work = splits.len() * p * p * size_of::<f64>() * lambdas.len();
+        let fits = parallel::map_indexed(splits.len(), work, |fold| self.fit(fold, lambdas));
+        let mut predictions: Vec<Vec<f64>> = splits.iter().map(|s| vec![0.0; s.test.len() * width]).collect();
+        let mut done = vec![0; splits.len()];
+        let (mut x, zero) = (Vec::new(), vec![0.0; p]);
+        for (rows, ends) in &self.blocks.blocks {
+            gather(design, rows, &zero, &mut x);
+            parallel::for_each_chunk(&mut predictions, 1, x.len() * size_of::<f64>(), |fold, out| {
+                let from = if fold == 0 { 0 } else { ends[fold - 1] };
+                let (m, total) = (ends[fold] - from, splits[fold].test.len());
+                let Ok((models, _)) = &fits[fold] else { return };
+                if m == 0 {
+                    return;
+                }
+                let mut eta = vec![0.0; m * width];
+                linalg::matmul_strided((&x[from..], rows.len()), &models.w, m, p, width, &mut eta);
+                for (c, (eta, b)) in eta.chunks_exact(m).zip(&models.intercepts).enumerate() {
+                    let first = (c / q * total + done[fold]) * q + c % q;
+                    out[0][first..].iter_mut().step_by(q).zip(eta).for_each(|(o, eta)| *o = eta + b);
+                }
+            });
+            done.iter_mut().enumerate().for_each(|(k, d)| *d += ends[k] - if k == 0 { 0 } else { ends[k - 1] });
+        }
+        let arrays = fits.into_iter().zip(predictions).zip(splits).map(|((fit, values), split)| {
+            let (_, statuses) = fit?;
+            let (argument, expected, found) = ("predictions", split.test.len() * width, values.len());
+            let array = Array3::from_shape_vec((lambdas.len(), split.test.len(), q), values);
+            Ok((array.map_err(|_| Error::Length { argument, expected, found })?, statuses))
+        });
+        arrays.collect()
+    }
+
+    /// The models of one fold.
+    fn fit(&self, fold: usize, lambdas: &[f64]) -> Result<(SideBySide, Vec<Status>)> {
         let training = Training::from_moments(&self.total(Some(fold)), self.estimator.options())?;
-        let layout = self.estimator.layout(design.ncols())?;
+        let (p, q) = (training.nfeatures(), self.parts[0].nresponses());
+        let layout = self.estimator.layout(p)?;
         let models = training.with_predictor(&layout, |smooth| {
             Ok(fit_grid(&self.estimator, &training, smooth, &layout, lambdas, &mut ()))
         })?;
-        let statuses = models.iter().map(Model::status).collect();
-        let (p, q) = (design.ncols(), self.parts[0].nresponses());
-        // The models side by side, p × (λs · responses): prediction is a matrix product.
         let width = lambdas.len() * q;
-        let mut w = vec![0.0; p * width];
-        let mut intercepts = vec![0.0; width];
+        let mut all = SideBySide { w: vec![0.0; p * width], intercepts: vec![0.0; width] };
         for (k, model) in models.iter().enumerate() {
             let fitted = model.fitted();
             for ((j, t), &v) in fitted.coefficients.indexed_iter() {
-                w[(k * q + t) * p + j] = v;
+                all.w[(k * q + t) * p + j] = v;
             }
-            fitted.intercept.iter().enumerate().for_each(|(t, &b)| intercepts[k * q + t] = b);
+            fitted.intercept.iter().enumerate().for_each(|(t, &b)| all.intercepts[k * q + t] = b);
         }
-        let mut out = Array3::zeros((lambdas.len(), split.test.len(), q));
-        for (chunk, rows) in split.test.chunks(PREDICTED_ROWS).enumerate() {
-            let m = rows.len();
-            let x = match design {
-                AnyDesign::Dense(x) => x.select_rows(rows)?.into_values(),
-                design => {
-                    let part = design.select_rows(rows)?;
-                    let mut x = vec![0.0; m * p];
-                    x.chunks_exact_mut(m).enumerate().for_each(|(j, x)| part.column(j, x));
-                    x
-                }
-            };
-            let mut eta = vec![0.0; m * width];
-            linalg::matmul(&x, &w, m, p, width, &mut eta);
-            for (c, eta) in eta.chunks_exact(m).enumerate() {
-                for (i, &eta) in eta.iter().enumerate() {
-                    out[[c / q, chunk * PREDICTED_ROWS + i, c % q]] = eta + intercepts[c];
-                }
-            }
-        }
-        Ok((out, statuses))
+        Ok((all, models.iter().map(Model::status).collect()))
     }
+}
+
+/// The models of a path as one with λs × responses: prediction is a matrix product.
+struct SideBySide {
+    /// p × (λs · responses).
+    w: Vec<f64>,
+    intercepts: Vec<f64>,
 }
 
 /// Values of X below which moments are not worth it.
 const WORTHWHILE: usize = 1 << 15;
 /// Columns whose Gram matrix costs a pass over X, as in descent.
 const COLUMNS_PER_PASS: usize = 36;
-/// Rows predicted at a time.
-const PREDICTED_ROWS: usize = 1024;
-
-/// Whether every observation is judged once and trained on in all other splits.
+/// Whether every observation is judged once, in rising order, and trained on in all other splits.
 fn is_partition(splits: &[Split], n: usize) -> bool {
     let mut judged = vec![false; n];
     let mut seen = vec![usize::MAX; n];
     splits.iter().enumerate().all(|(k, split)| {
         split.train.len() + split.test.len() == n
+            && split.test.is_sorted()
             && split.test.iter().all(|&i| !std::mem::replace(&mut judged[i], true))
             && split.train.iter().chain(&split.test).all(|&i| std::mem::replace(&mut seen[i], k) != k)
     }) && judged.into_iter().all(|j| j)

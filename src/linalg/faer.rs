@@ -45,11 +45,11 @@ pub(super) fn transpose_matmul(
 }
 
 /// AB.
-pub(super) fn matmul(a: &[f64], b: &[f64], n: usize, p: usize, m: usize, out: &mut [f64]) {
+pub(super) fn matmul((a, lda): (&[f64], usize), b: &[f64], n: usize, p: usize, m: usize, out: &mut [f64]) {
     matmul::matmul(
         MatMut::from_column_major_slice_mut(out, n, m),
         Accum::Replace,
-        MatRef::from_column_major_slice(a, n, p),
+        MatRef::from_column_major_slice_with_stride(a, n, p, lda),
         MatRef::from_column_major_slice(b, p, m),
         1.0,
         Par::Seq,

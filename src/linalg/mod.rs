@@ -139,10 +139,15 @@ pub(crate) fn transpose_matmul_strided(
 
 /// `out ← AB` (n×m) for A n×p and B p×m.
 pub(crate) fn matmul(a: &[f64], b: &[f64], n: usize, p: usize, m: usize, out: &mut [f64]) {
+    matmul_strided((a, n), b, n, p, m, out);
+}
+
+/// [`matmul`] for an A whose columns start every `lda ≥ n` values.
+pub(crate) fn matmul_strided((a, lda): (&[f64], usize), b: &[f64], n: usize, p: usize, m: usize, out: &mut [f64]) {
     if n == 0 || p == 0 || m == 0 {
         out.fill(0.0);
     } else {
-        faer::matmul(a, b, n, p, m, out);
+        faer::matmul((a, lda), b, n, p, m, out);
     }
 }
 

@@ -334,82 +334,170 @@ impl<'a> Source<'a> {
         self.shift.iter().all(|m| m.is_finite() && (*m == 0.0 || m.abs() > 1e-150))
     }
 
-    /// The moments of some rows. Rows are gathered into columns, about x₀ and times √s, and multiplied while they are in the
-    /// cache.
+    /// The moments of some rows.
     pub(crate) fn moments(&self, rows: &[usize]) -> Moments {
-        let (n, p) = (self.design.nrows(), self.design.ncols());
-        let q = self.y.len() / n;
-        let (mut gram, mut products) = (vec![0.0; p * p], vec![0.0; p * (q + 1)]);
-        let mut part = vec![0.0; p * (q + 1)];
-        let mut out = Moments {
-            nrows: rows.len(),
+        let mut sum = Sum::new(self);
+        let mut x = Vec::new();
+        for chunk in rows.chunks(GRAM_ROWS) {
+            self.gather(chunk, &mut x);
+            sum.add(self, chunk, &x, chunk.len());
+        }
+        sum.finish()
+    }
+
+    /// The moments of every fold, in one pass over the data.
+    pub(crate) fn fold_moments(&self, blocks: &FoldBlocks) -> Vec<Moments> {
+        let mut sums: Vec<Sum> = (0..blocks.folds).map(|_| Sum::new(self)).collect();
+        let mut x = Vec::new();
+        for (rows, ends) in &blocks.blocks {
+            self.gather(rows, &mut x);
+            parallel::for_each_chunk(&mut sums, 1, x.len() * size_of::<f64>(), |fold, sum| {
+                let (from, to) = (if fold == 0 { 0 } else { ends[fold - 1] }, ends[fold]);
+                sum[0].add(self, &rows[from..to], &x[from..], rows.len());
+            });
+        }
+        sums.into_iter().map(Sum::finish).collect()
+    }
+
+    /// `√s_i (x_i − x₀)` for some rows, column-major.
+    fn gather(&self, rows: &[usize], x: &mut Vec<f64>) {
+        gather(self.design, rows, &self.shift, x);
+        if let Some(weights) = self.weights {
+            let roots: Vec<f64> = rows.iter().map(|&i| weights[i].sqrt()).collect();
+            for column in x.chunks_exact_mut(rows.len()) {
+                column.iter_mut().zip(&roots).for_each(|(v, r)| *v *= r);
+            }
+        }
+    }
+}
+
+/// Moments that are being summed.
+struct Sum {
+    /// What is known of them so far; the Gram matrix has its lower triangle only.
+    out: Moments,
+    /// For every feature `Σ s (x − x₀)(y − y₀)` of every response, and `Σ s (x − x₀)`.
+    products: Vec<f64>,
+    part: Vec<f64>,
+    right: Vec<f64>,
+}
+
+impl Sum {
+    fn new(source: &Source<'_>) -> Self {
+        let (p, q) = (source.shift.len(), source.y_shift.len());
+        let out = Moments {
+            nrows: 0,
             weight: 0.0,
-            shift: self.shift.clone(),
-            y_shift: self.y_shift.clone(),
+            shift: source.shift.clone(),
+            y_shift: source.y_shift.clone(),
             sums: vec![0.0; p],
             y_sums: vec![0.0; q],
-            gram: Vec::new(),
+            gram: vec![0.0; p * p],
             cross: vec![0.0; p * q],
             squares: vec![0.0; q],
         };
-        for chunk in rows.chunks(GRAM_ROWS) {
-            let m = chunk.len();
-            let mut x = self.gather(chunk);
-            // Responses and √s itself side by side: one product gives Σ s (x − x₀)(y − y₀) and Σ s (x − x₀).
-            let mut right = vec![1.0; m * (q + 1)];
-            for (t, right) in right.chunks_exact_mut(m).take(q).enumerate() {
-                right.iter_mut().zip(chunk).for_each(|(r, &i)| *r = self.y[t * n + i] - self.y_shift[t]);
-            }
-            if let Some(weights) = self.weights {
-                let roots: Vec<f64> = chunk.iter().map(|&i| weights[i].sqrt()).collect();
-                for column in x.chunks_exact_mut(m).chain(right.chunks_exact_mut(m)) {
-                    column.iter_mut().zip(&roots).for_each(|(v, r)| *v *= r);
-                }
-            }
-            linalg::add_gram(&x, m, m, p, &mut gram);
-            kernels::dot_lines(p, m, |j| &x[j * m..(j + 1) * m], &right, &mut part);
-            products.iter_mut().zip(&part).for_each(|(sum, v)| *sum += v);
-            let roots = &right[q * m..];
-            out.weight += kernels::sq_norm(roots);
-            for (t, y) in right.chunks_exact(m).take(q).enumerate() {
-                out.y_sums[t] += kernels::dot(y, roots);
-                out.squares[t] += kernels::sq_norm(y);
+        Self { out, products: vec![0.0; p * (q + 1)], part: vec![0.0; p * (q + 1)], right: Vec::new() }
+    }
+
+    /// Takes in some rows, gathered into columns that start every `ld` values of `x`.
+    fn add(&mut self, source: &Source<'_>, rows: &[usize], x: &[f64], ld: usize) {
+        let (m, n) = (rows.len(), source.design.nrows());
+        let (p, q) = (source.shift.len(), source.y_shift.len());
+        if m == 0 {
+            return;
+        }
+        // Responses and √s itself side by side: one product for both sums.
+        let right = &mut self.right;
+        right.clear();
+        right.resize(m * (q + 1), 1.0);
+        for (t, right) in right.chunks_exact_mut(m).take(q).enumerate() {
+            right.iter_mut().zip(rows).for_each(|(r, &i)| *r = source.y[t * n + i] - source.y_shift[t]);
+        }
+        if let Some(weights) = source.weights {
+            for column in right.chunks_exact_mut(m) {
+                column.iter_mut().zip(rows).for_each(|(v, &i)| *v *= weights[i].sqrt());
             }
         }
-        linalg::mirror(&mut gram, p);
-        out.gram = gram;
+        linalg::add_gram(x, ld, m, p, &mut self.out.gram);
+        kernels::dot_lines(p, m, |j| &x[j * ld..j * ld + m], right, &mut self.part);
+        self.products.iter_mut().zip(&self.part).for_each(|(sum, v)| *sum += v);
+        let roots = &right[q * m..];
+        self.out.nrows += m;
+        self.out.weight += kernels::sq_norm(roots);
+        for (t, y) in right.chunks_exact(m).take(q).enumerate() {
+            self.out.y_sums[t] += kernels::dot(y, roots);
+            self.out.squares[t] += kernels::sq_norm(y);
+        }
+    }
+
+    fn finish(self) -> Moments {
+        let Self { mut out, products, .. } = self;
+        let (p, q) = (out.shift.len(), out.y_shift.len());
+        linalg::mirror(&mut out.gram, p);
         for (j, products) in products.chunks_exact(q + 1).enumerate() {
             out.sums[j] = products[q];
             (0..q).for_each(|t| out.cross[t * p + j] = products[t]);
         }
         out
     }
+}
 
-    /// `x_i − x₀` for some rows, column-major.
-    fn gather(&self, rows: &[usize]) -> Vec<f64> {
-        let (m, p) = (rows.len(), self.design.ncols());
-        let centred = |column: &mut [f64], j: usize| column.iter_mut().for_each(|v| *v -= self.shift[j]);
-        let mut values = match self.design {
-            AnyDesign::Dense(x) => match x.select_rows(rows) {
-                Ok(x) => x.into_values(),
-                Err(_) => vec![f64::NAN; m * p],
-            },
-            design => {
-                let mut values = vec![0.0; m * p];
-                let part = design.select_rows(rows).ok();
-                let mut column = vec![0.0; design.nrows()];
-                for (j, out) in values.chunks_exact_mut(m).enumerate() {
-                    if let Some(part) = &part {
-                        part.column(j, out);
-                    } else {
-                        design.column(j, &mut column);
-                        out.iter_mut().zip(rows).for_each(|(o, &i)| *o = column[i]);
-                    }
-                }
-                values
-            }
+/// Rows cut into blocks, those of one fold together inside a block: the rows of a fold lie scattered over all of X, and a pass
+/// for each fold would read all of it each time.
+pub(crate) struct FoldBlocks {
+    folds: usize,
+    /// Rows, and where each fold's end.
+    pub(crate) blocks: Vec<(Vec<usize>, Vec<usize>)>,
+}
+
+impl FoldBlocks {
+    /// For the fold that each row is judged in.
+    pub(crate) fn new(fold_of: &[usize], folds: usize) -> Self {
+        let height = (folds * GRAM_ROWS).min(16 * GRAM_ROWS);
+        let block = |(k, owners): (usize, &[usize])| {
+            let mut ends = vec![0; folds];
+            owners.iter().for_each(|&fold| ends[fold] += 1);
+            (1..folds).for_each(|fold| ends[fold] += ends[fold - 1]);
+            let mut rows: Vec<usize> = (k * height..k * height + owners.len()).collect();
+            rows.sort_by_key(|&i| fold_of[i]);
+            (rows, ends)
         };
-        values.chunks_exact_mut(m).enumerate().for_each(|(j, column)| centred(column, j));
-        values
+        Self { folds, blocks: fold_of.chunks(height).enumerate().map(block).collect() }
     }
 }
+
+/// `x_i − x₀` for some rows, column-major, into a buffer that is used again: fresh memory costs as much as the copy.
+pub(crate) fn gather(design: &AnyDesign<'_>, rows: &[usize], shift: &[f64], out: &mut Vec<f64>) {
+    let m = rows.len();
+    let known = match design {
+        AnyDesign::Dense(x) => x.columns_slice(),
+        _ => None,
+    };
+    out.resize(m * shift.len(), 0.0);
+    let bytes = 2 * out.len() * size_of::<f64>();
+    if let Some(values) = known {
+        let n = design.nrows();
+        parallel::for_each_chunk(out, m * GATHERED_COLUMNS, bytes, |chunk, out| {
+            for (k, out) in out.chunks_exact_mut(m).enumerate() {
+                let j = chunk * GATHERED_COLUMNS + k;
+                let (x, shift) = (&values[j * n..(j + 1) * n], shift[j]);
+                out.iter_mut().zip(rows).for_each(|(o, &i)| *o = x[i] - shift);
+            }
+        });
+        return;
+    }
+    let part = design.select_rows(rows).ok();
+    let mut column = vec![0.0; if part.is_none() { design.nrows() } else { 0 }];
+    for (j, (out, &shift)) in out.chunks_exact_mut(m).zip(shift).enumerate() {
+        match &part {
+            Some(part) => part.column(j, out),
+            None => {
+                design.column(j, &mut column);
+                out.iter_mut().zip(rows).for_each(|(o, &i)| *o = column[i]);
+            }
+        }
+        out.iter_mut().for_each(|v| *v -= shift);
+    }
+}
+
+/// Columns that one thread gathers at a time.
+const GATHERED_COLUMNS: usize = 16;
