@@ -179,3 +179,77 @@ pub(crate) fn gap_error<D: Design, P: BlockPenalty>(
     let scaling = if lambda > 0.0 && critical.is_finite() { critical / lambda * moved } else { 0.0 };
     error * sizes.iter().map(|s| s * s).sum::<f64>() + scaling
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg;
+
+    /// n × p, column-major, reproducible.
+    fn numbers(n: usize, p: usize) -> Vec<f64> {
+        (0..n * p).map(|k| ((k * k * 31 + k * 17) % 101) as f64 / 50.0 - 1.0 + (k % 7) as f64 * 0.1).collect()
+    }
+
+    fn gram(x: &[f64], n: usize, p: usize) -> Vec<f64> {
+        let mut out = vec![0.0; p * p];
+        linalg::gram(x, n, p, &mut out);
+        out.iter_mut().for_each(|v| *v /= n as f64);
+        out
+    }
+
+    /// The rows have the moments that they were made from, whether columns are independent, repeated, nearly equal, zero,
+    /// or of any size.
+    #[test]
+    fn rows_have_the_moments_they_stand_for() {
+        let (n, p, q) = (60, 8, 2);
+        for case in 0..5 {
+            let mut x = numbers(n, p);
+            let copy = |x: &mut Vec<f64>, from: usize, to: usize, change: f64| {
+                for i in 0..n {
+                    x[to * n + i] = x[from * n + i] + change * (i % 5) as f64;
+                }
+            };
+            match case {
+                1 => (3..6).for_each(|j| copy(&mut x, j - 3, j, 0.0)),
+                2 => copy(&mut x, 0, 5, 1e-9),
+                3 => x[4 * n..5 * n].fill(0.0),
+                4 => x.iter_mut().enumerate().for_each(|(k, v)| *v *= 10f64.powi((k / n) as i32 * 4 - 14)),
+                _ => {}
+            }
+            let y = numbers(n, q + 3)[n..(q + 1) * n].to_vec();
+            let before = gram(&x, n, p);
+            let mut cross = vec![0.0; p * q];
+            linalg::transpose_matmul(&x, &y, n, p, q, &mut cross);
+            cross.iter_mut().for_each(|v| *v /= n as f64);
+            let squares: Vec<f64> = y.chunks_exact(n).map(|y| kernels::sq_norm(y) / n as f64).collect();
+            let rows = Rows::new(before.clone(), cross.clone(), &squares, 0.0).unwrap();
+            assert!(rows.error <= DEPENDENT);
+            let m = rows.y.len() / q;
+            assert!(m <= if case == 1 { p - 2 } else { p + 1 });
+            let small = rows.x.columns_slice().unwrap();
+            let after = gram(small, m, p);
+            let size = |j: usize| before[j * p + j].sqrt();
+            for j in 0..p {
+                for i in 0..p {
+                    let difference = (after[j * p + i] - before[j * p + i]).abs();
+                    assert!(difference <= 2e-13 * size(i) * size(j), "{case}: {i} {j} {difference:e}");
+                }
+                for (t, square) in squares.iter().enumerate() {
+                    let product = kernels::dot(&small[j * m..(j + 1) * m], &rows.y[t * m..(t + 1) * m]) / m as f64;
+                    let difference = (product - cross[t * p + j]).abs();
+                    assert!(difference <= 2e-13 * size(j) * square.sqrt(), "{case}: {j} of {t} {difference:e}");
+                }
+            }
+            for (y, square) in rows.y.chunks_exact(m).zip(&squares) {
+                assert!((kernels::sq_norm(y) / m as f64 / square - 1.0).abs() < 1e-13);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_is_not_compressed() {
+        assert!(Rows::new(vec![f64::INFINITY], vec![1.0], &[1.0], 0.0).is_none());
+        assert!(Rows::new(vec![1.0], vec![f64::NAN], &[1.0], 0.0).is_none());
+        assert!(Rows::new(vec![0.0], vec![0.0], &[0.0], 0.0).is_some());
+    }
+}
