@@ -129,7 +129,7 @@ pub trait CrossValidate: Estimator {
     ///
     /// # Errors
     /// As [`FitPath::path`] and [`Folds::splits`]; designs of your own need
-    /// [`Design::select_rows`](crate::design::Design::select_rows).
+    /// [`Design::select_rows`].
     fn cross_validate_on<X, S>(
         &self,
         x: &X,

@@ -256,8 +256,8 @@ impl Moments {
         let e: Vec<f64> = self.y_shift.iter().zip(y_shift).map(|(old, new)| old - new).collect();
         for j in 0..p {
             out.sums[j] += self.weight * d[j];
-            for i in 0..p {
-                out.gram[j * p + i] += self.sums[i] * d[j] + d[i] * self.sums[j] + self.weight * d[i] * d[j];
+            for (out, (sum, di)) in out.gram[j * p..(j + 1) * p].iter_mut().zip(self.sums.iter().zip(&d)) {
+                *out += sum * d[j] + di * self.sums[j] + self.weight * di * d[j];
             }
         }
         for (t, &e) in e.iter().enumerate() {
