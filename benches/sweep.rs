@@ -17,7 +17,6 @@ use sparsereg::problem::Problem;
 use sparsereg::smooth::LinearPredictor;
 use sparsereg::solver::{BlockDescent, Form, Solver, Start, Stopping};
 
-const P: usize = 1000;
 const LAMBDA: f64 = 1e-3;
 
 /// What one would write by hand; eight sums, so that the compiler can vectorise.
@@ -48,18 +47,18 @@ fn by_hand(x: &[f64], norms: &[f64], r: &mut [f64], w: &mut [f64]) {
     }
 }
 
-fn size(c: &mut Criterion, n: usize) {
-    let design = data::dense(n, P, 0.5, 1);
+fn size(c: &mut Criterion, n: usize, p: usize) {
+    let design = data::dense(n, p, 0.5, 1);
     let x = design.columns_slice().expect("columns one after the other").to_vec();
     let y = data::response(&design, 100, 1, 2);
-    let start: Vec<f64> = (0..P).map(|j| if j % 2 == 0 { 0.1 } else { -0.1 }).collect();
+    let start: Vec<f64> = (0..p).map(|j| if j % 2 == 0 { 0.1 } else { -0.1 }).collect();
     let mut residual = vec![0.0; n];
     Dense::apply(&design, &start, &mut residual);
     residual.iter_mut().zip(&y).for_each(|(r, y)| *r -= y);
     let norms: Vec<f64> = x.chunks_exact(n).map(|x| dot(x, x)).collect();
 
-    let mut group = c.benchmark_group(format!("sweep/{n}x{P}"));
-    group.throughput(Throughput::Elements((n * P) as u64));
+    let mut group = c.benchmark_group(format!("sweep/{n}x{p}"));
+    group.throughput(Throughput::Elements((n * p) as u64));
     group.bench_function("by hand", |b| {
         b.iter_custom(|iterations| {
             let mut total = Duration::ZERO;
@@ -76,7 +75,7 @@ fn size(c: &mut Criterion, n: usize) {
             total / 3
         })
     });
-    let penalty = L1::new(P);
+    let penalty = L1::new(p);
     let smooth = LinearPredictor::new(&design, Squared::new(y, n));
     let problem = Problem::new(&smooth, &penalty, LAMBDA);
     let solve = |max_iterations: usize| {
@@ -105,8 +104,10 @@ fn size(c: &mut Criterion, n: usize) {
 }
 
 fn sweep(c: &mut Criterion) {
-    size(c, 100);
-    size(c, 1000);
+    size(c, 100, 1000);
+    size(c, 1000, 1000);
+    size(c, 10_000, 500);
+    size(c, 100_000, 200);
 }
 
 criterion_group! { name = benches; config = data::quick(); targets = sweep }

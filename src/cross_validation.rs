@@ -334,7 +334,7 @@ impl<E: Estimator> TallFolds<E> {
         let mut all = SideBySide { w: vec![0.0; p * width], intercepts: vec![0.0; width] };
         for (k, model) in models.iter().enumerate() {
             let fitted = model.fitted();
-            for ((j, t), &v) in fitted.coefficients.indexed_iter() {
+            for (j, t, v) in fitted.coefficients.nonzero() {
                 all.w[(k * q + t) * p + j] = v;
             }
             fitted.intercept.iter().enumerate().for_each(|(t, &b)| all.intercepts[k * q + t] = b);

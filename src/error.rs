@@ -125,6 +125,22 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
+    /// A file cannot be read.
+    #[error("`{argument}` cannot be read: {source}")]
+    Io {
+        /// Name of the argument.
+        argument: &'static str,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The bytes of a file are not what they should be.
+    #[error("`{argument}` has the wrong format: {reason}")]
+    Format {
+        /// Name of the argument.
+        argument: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
     /// The solver stopped before it reached the tolerance. Nothing is lost: the best answer is inside.
     /// `accept_unconverged(true)` on an estimator returns it as a model instead.
     #[error("{0}")]

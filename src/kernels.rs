@@ -218,15 +218,26 @@ fn tiled_dots<S: Simd, T: Store, const C: usize>(
         let to = (from + T::TILE.min(1024)).min(n);
         let wide = widen_all(x, from, to, buffer);
         let response = |t: usize| &r[t * n + from..t * n + to];
-        for t in (0..q - q % 2).step_by(2) {
-            let sums = accumulate::<S, C, 2, 1>(s, wide, [response(t), response(t + 1)], [[[zero; 2]; C]]);
-            for (k, dots) in finish(s, sums).into_iter().enumerate() {
-                out[k * q + t] += dots[0];
-                out[k * q + t + 1] += dots[1];
+        let mut t = 0;
+        if C == 1 {
+            // one line leaves registers for four right-hand sides, and needs them: two sums would wait for each other
+            while t + 4 <= q {
+                let r = [response(t), response(t + 1), response(t + 2), response(t + 3)];
+                for (k, dots) in finish(s, accumulate::<S, C, 4, 2>(s, wide, r, [[[zero; 4]; C]; 2])).iter().enumerate()
+                {
+                    (0..4).for_each(|i| out[k * q + t + i] += dots[i]);
+                }
+                t += 4;
             }
         }
-        if q % 2 == 1 {
-            let t = q - 1;
+        while t + 2 <= q {
+            let r = [response(t), response(t + 1)];
+            for (k, dots) in finish(s, accumulate::<S, C, 2, 1>(s, wide, r, [[[zero; 2]; C]])).iter().enumerate() {
+                (0..2).for_each(|i| out[k * q + t + i] += dots[i]);
+            }
+            t += 2;
+        }
+        if t < q {
             let sums = accumulate::<S, C, 1, 2>(s, wide, [response(t)], [[[zero; 1]; C]; 2]);
             for (k, [dot]) in finish(s, sums).into_iter().enumerate() {
                 out[k * q + t] += dot;
@@ -314,6 +325,22 @@ fn finish<S: Simd, const C: usize, const R: usize, const U: usize>(
     out
 }
 
+/// `(w − o)ᵀ(g + h)`, the sum that the value of a quadratic model is.
+pub(crate) fn dot_of_differences(w: &[f64], o: &[f64], g: &[f64], h: &[f64]) -> f64 {
+    let (w8, w_rest) = w.as_chunks::<8>();
+    let (o8, o_rest) = o.as_chunks::<8>();
+    let (g8, g_rest) = g.as_chunks::<8>();
+    let (h8, h_rest) = h.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for ((w, o), (g, h)) in w8.iter().zip(o8).zip(g8.iter().zip(h8)) {
+        for u in 0..8 {
+            sums[u] += (w[u] - o[u]) * (g[u] + h[u]);
+        }
+    }
+    let rest = w_rest.iter().zip(o_rest).zip(g_rest.iter().zip(h_rest));
+    sums.iter().sum::<f64>() + rest.map(|((w, o), (g, h))| (w - o) * (g + h)).sum::<f64>()
+}
+
 // --------------------------------------------------------------------------------------------------------------- axpy
 
 /// `y ← y + αx`.
@@ -339,52 +366,64 @@ pub(crate) fn axpy<T: Store>(alpha: f64, x: &[T], y: &mut [f64]) {
     let n = x.len().min(y.len());
     match T::as_f64(x) {
         Some(x) => Arch::new().dispatch(Axpy(alpha, &x[..n], &mut y[..n])),
-        None => axpy_lines(1, |_| x, |_| alpha, y),
+        None => axpy_lines(1, n, |_| &x[..n], |_, _| alpha, &mut y[..n]),
     }
 }
 
-/// `y ← y + Σ_k coefficient(k) · line(k)`: lines with coefficient zero are not touched, the others are added four at a
-/// time so that `y` is read and written once per four.
+/// `y_t ← y_t + Σ_k coefficient(k, t) · line(k)` for lines of length `n` and the q = `y.len() / n` vectors that stand one
+/// after the other in `y`. Lines are added four at a time, so that `y` is read and written once per four; with q = 1 those
+/// with coefficient zero are not touched.
 pub(crate) fn axpy_lines<'x, T: Store>(
     count: usize,
+    n: usize,
     line: impl Fn(usize) -> &'x [T],
-    coefficient: impl Fn(usize) -> f64,
+    coefficient: impl Fn(usize, usize) -> f64,
     y: &mut [f64],
 ) {
-    Arch::new().dispatch(AxpyLines { count, line, coefficient, y, storage: PhantomData });
+    Arch::new().dispatch(AxpyLines { count, n, line, coefficient, y, storage: PhantomData });
 }
 
 struct AxpyLines<'x, 'a, T, F, G> {
     count: usize,
+    n: usize,
     line: F,
     coefficient: G,
     y: &'a mut [f64],
     storage: PhantomData<&'x T>,
 }
 
-impl<'x, T: Store, F: Fn(usize) -> &'x [T], G: Fn(usize) -> f64> WithSimd for AxpyLines<'x, '_, T, F, G> {
+impl<'x, T: Store, F: Fn(usize) -> &'x [T], G: Fn(usize, usize) -> f64> WithSimd for AxpyLines<'x, '_, T, F, G> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let Self { count, line, coefficient, y, .. } = self;
-        let mut lines: [&[T]; 4] = [&[]; 4];
-        let mut alphas = [0.0; 4];
-        let mut held = 0;
+        let Self { count, n, line, coefficient, y, .. } = self;
+        let q = y.len().checked_div(n).unwrap_or(0);
+        let mut held = [0; 4];
+        let mut holding = 0;
         for k in 0..count {
-            let alpha = coefficient(k);
-            if alpha == 0.0 {
+            // with several responses callers leave such lines out: which lines make four must not depend on how many
+            // responses a task has
+            if q == 1 && coefficient(k, 0) == 0.0 {
                 continue;
             }
-            lines[held] = line(k);
-            alphas[held] = alpha;
-            held += 1;
-            if held == 4 {
-                long_axpy::<S, T, 4, 1>(s, alphas, lines, y);
-                held = 0;
+            held[holding] = k;
+            holding += 1;
+            if holding == 4 {
+                let x = held.map(&line);
+                for (t, y) in y.chunks_exact_mut(n.max(1)).enumerate() {
+                    long_axpy::<S, T, 4, 1>(s, held.map(|k| coefficient(k, t)), x, y);
+                }
+                holding = 0;
             }
         }
-        for (&alpha, &x) in alphas.iter().zip(&lines).take(held) {
-            long_axpy::<S, T, 1, 4>(s, [alpha], [x], y);
+        for &k in &held[..holding] {
+            let x = line(k);
+            for (t, y) in y.chunks_exact_mut(n.max(1)).enumerate() {
+                let alpha = coefficient(k, t);
+                if alpha != 0.0 {
+                    long_axpy::<S, T, 1, 4>(s, [alpha], [x], y);
+                }
+            }
         }
     }
 }
@@ -442,6 +481,63 @@ fn axpy_tile<S: Simd, const C: usize, const U: usize>(s: S, alpha: [S::f64s; C],
             sum = s.mul_add_e_f64s(alpha[c], s.partial_load_f64s(x[c].1), sum);
         }
         s.partial_store_f64s(y_tail, sum);
+    }
+}
+
+/// Rows of such a length are a whole number of vectors, unless vectors hold eight numbers: what [`rank_one`] is fast for.
+pub(crate) const ROW_MULTIPLE: usize = 4;
+
+/// `Y ← Y + h δᵀ` for a row-major Y with `h.len()` rows as long as δ; best if that is a multiple of [`ROW_MULTIPLE`].
+pub(crate) fn rank_one(h: &[f64], delta: &[f64], y: &mut [f64]) {
+    struct RankOne<'a>(&'a [f64], &'a [f64], &'a mut [f64]);
+    impl WithSimd for RankOne<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, s: S) {
+            let Self(h, delta, y) = self;
+            let (d, d_tail) = S::as_simd_f64s(delta);
+            if !d_tail.is_empty() {
+                let tail = s.partial_load_f64s(d_tail);
+                for (y, &h) in y.chunks_exact_mut(delta.len()).zip(h) {
+                    let h = s.splat_f64s(h);
+                    let (y, y_tail) = S::as_mut_simd_f64s(y);
+                    y.iter_mut().zip(d).for_each(|(y, &d)| *y = s.mul_add_e_f64s(h, d, *y));
+                    let sum = s.mul_add_e_f64s(h, tail, s.partial_load_f64s(y_tail));
+                    s.partial_store_f64s(y_tail, sum);
+                }
+                return;
+            }
+            let (rows, _) = S::as_mut_simd_f64s(y);
+            // δ stays in registers
+            match d.len() {
+                1 => short_rows::<S, 1>(s, h, d, rows),
+                2 => short_rows::<S, 2>(s, h, d, rows),
+                3 => short_rows::<S, 3>(s, h, d, rows),
+                4 => short_rows::<S, 4>(s, h, d, rows),
+                5 => short_rows::<S, 5>(s, h, d, rows),
+                6 => short_rows::<S, 6>(s, h, d, rows),
+                7 => short_rows::<S, 7>(s, h, d, rows),
+                8 => short_rows::<S, 8>(s, h, d, rows),
+                len => {
+                    for (y, &h) in rows.chunks_exact_mut(len.max(1)).zip(h) {
+                        let h = s.splat_f64s(h);
+                        y.iter_mut().zip(d).for_each(|(y, &d)| *y = s.mul_add_e_f64s(h, d, *y));
+                    }
+                }
+            }
+        }
+    }
+    Arch::new().dispatch(RankOne(h, delta, y));
+}
+
+#[inline(always)]
+fn short_rows<S: Simd, const V: usize>(s: S, h: &[f64], delta: &[S::f64s], rows: &mut [S::f64s]) {
+    let Some(&delta) = delta.first_chunk::<V>() else { return };
+    for (y, &h) in pulp::as_arrays_mut::<V, _>(rows).0.iter_mut().zip(h) {
+        let h = s.splat_f64s(h);
+        for v in 0..V {
+            y[v] = s.mul_add_e_f64s(h, delta[v], y[v]);
+        }
     }
 }
 
@@ -527,6 +623,169 @@ pub(crate) fn sparse_dot<T: Store>(indices: &[u32], values: &[f64], r: &[T]) -> 
     (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
 }
 
+/// Columns of a sparse matrix one after the other: column k has the values `values[indptr[k]..indptr[k + 1]]` in the rows
+/// of the same places of `indices`. The last two are those of the whole matrix, so that reading on past the end of a
+/// column meets the next one.
+#[derive(Clone, Copy)]
+pub(crate) struct SparseColumns<'a> {
+    pub indptr: &'a [usize],
+    pub indices: &'a [u32],
+    pub values: &'a [f64],
+}
+
+/// Right-hand sides as [`sparse_dot_lines`] wants them.
+pub(crate) struct SparseRhs {
+    nresponses: usize,
+    /// Length of a row, for several responses; see [`ROW_MULTIPLE`].
+    width: usize,
+    /// One response: zeros up to a power of two, so that a mask replaces the bounds check. Several: row after row, so that
+    /// a stored entry meets numbers that stand together.
+    values: Vec<f64>,
+}
+
+impl SparseRhs {
+    /// From task-major values with `n` rows.
+    pub(crate) fn new(r: &[f64], n: usize) -> Self {
+        let nresponses = r.len().checked_div(n).unwrap_or(0);
+        if nresponses <= 1 {
+            let mut values = Vec::with_capacity(n.next_power_of_two());
+            values.extend_from_slice(r);
+            values.resize(n.next_power_of_two(), 0.0);
+            return Self { nresponses, width: 1, values };
+        }
+        let width = nresponses.next_multiple_of(ROW_MULTIPLE);
+        let mut values = vec![0.0; n * width];
+        // a row is written whole: reading from q places at once is the cheaper side
+        for (i, row) in values.chunks_exact_mut(width).enumerate() {
+            for (value, r) in row.iter_mut().zip(r.chunks_exact(n)) {
+                *value = r[i];
+            }
+        }
+        Self { nresponses, width, values }
+    }
+}
+
+/// `out[k·q + t] ← column(k)ᵀ r_t`.
+pub(crate) fn sparse_dot_lines(columns: SparseColumns<'_>, r: &SparseRhs, out: &mut [f64]) {
+    struct Lines<'a>(SparseColumns<'a>, &'a SparseRhs, &'a mut [f64]);
+    impl WithSimd for Lines<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, s: S) {
+            let Self(columns, r, out) = self;
+            if r.nresponses <= 1 {
+                return single_sparse_dots(columns, &r.values, out);
+            }
+            let (rows, rest) = S::as_simd_f64s(&r.values);
+            let lanes = size_of::<S::f64s>() / size_of::<f64>();
+            if !rest.is_empty() || r.width % lanes != 0 {
+                return plain_sparse_dots(columns, r, out);
+            }
+            let vectors = r.width / lanes;
+            for from in (0..vectors).step_by(8) {
+                let at = Rows { rows, stride: vectors, from, lanes, nresponses: r.nresponses };
+                match vectors - from {
+                    1 => at.dots::<S, 1>(s, columns, out),
+                    2 => at.dots::<S, 2>(s, columns, out),
+                    3 => at.dots::<S, 3>(s, columns, out),
+                    4 => at.dots::<S, 4>(s, columns, out),
+                    5 => at.dots::<S, 5>(s, columns, out),
+                    6 => at.dots::<S, 6>(s, columns, out),
+                    7 => at.dots::<S, 7>(s, columns, out),
+                    _ => at.dots::<S, 8>(s, columns, out),
+                }
+            }
+        }
+    }
+    Arch::new().dispatch(Lines(columns, r, out));
+}
+
+/// Ones and zeros: from place 8 − k on, eight of them keep the first k.
+static KEEP: [u64; 16] =
+    [u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// One right-hand side. Most columns are short, and how long one is cannot be foreseen: the last entries are taken eight
+/// at a time as well, with what follows the column masked, so that one branch a column is mispredicted and not two.
+#[inline(always)]
+fn single_sparse_dots(columns: SparseColumns<'_>, r: &[f64], out: &mut [f64]) {
+    let SparseColumns { indptr, indices, values } = columns;
+    if r.is_empty() {
+        return out.fill(0.0);
+    }
+    let mask = r.len() - 1;
+    for (o, span) in out.iter_mut().zip(indptr.windows(2)) {
+        let (start, end) = (span[0], span[1]);
+        let (index8, rest) = indices[start..end].as_chunks::<8>();
+        let (value8, _) = values[start..end].as_chunks::<8>();
+        let mut sums = [0.0; 8];
+        for (i, v) in index8.iter().zip(value8) {
+            for u in 0..8 {
+                sums[u] += v[u] * r[i[u] as usize & mask];
+            }
+        }
+        let from = end - rest.len();
+        let ahead = (indices[from..].first_chunk::<8>(), values[from..].first_chunk::<8>());
+        match (ahead, KEEP[8 - rest.len()..].first_chunk::<8>()) {
+            _ if rest.is_empty() => {}
+            ((Some(i), Some(v)), Some(keep)) => {
+                for u in 0..8 {
+                    sums[u] += f64::from_bits(v[u].to_bits() & keep[u]) * r[i[u] as usize & mask];
+                }
+            }
+            _ => {
+                for (&i, &v) in indices[from..end].iter().zip(&values[from..end]) {
+                    sums[0] += v * r[i as usize & mask];
+                }
+            }
+        }
+        *o = ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+    }
+}
+
+/// Rows of right-hand sides, `stride` vectors each, of which those from `from` on are used.
+struct Rows<'a, V> {
+    rows: &'a [V],
+    stride: usize,
+    from: usize,
+    lanes: usize,
+    nresponses: usize,
+}
+
+impl<X: Copy> Rows<'_, X> {
+    #[inline(always)]
+    fn dots<S: Simd<f64s = X>, const V: usize>(&self, s: S, columns: SparseColumns<'_>, out: &mut [f64]) {
+        let SparseColumns { indptr, indices, values } = columns;
+        let first = self.from * self.lanes;
+        let count = (self.nresponses - first).min(V * self.lanes);
+        let mut buffer = [0.0; 64];
+        for (o, span) in out.chunks_exact_mut(self.nresponses).zip(indptr.windows(2)) {
+            let mut sums = [s.splat_f64s(0.0); V];
+            for (&i, &v) in indices[span[0]..span[1]].iter().zip(&values[span[0]..span[1]]) {
+                let row = &self.rows[i as usize * self.stride + self.from..][..V];
+                let v = s.splat_f64s(v);
+                for u in 0..V {
+                    sums[u] = s.mul_add_e_f64s(v, row[u], sums[u]);
+                }
+            }
+            S::as_mut_simd_f64s(&mut buffer[..V * self.lanes]).0.copy_from_slice(&sums);
+            o[first..first + count].copy_from_slice(&buffer[..count]);
+        }
+    }
+}
+
+/// For vectors that hold more numbers than a row has.
+#[inline(always)]
+fn plain_sparse_dots(columns: SparseColumns<'_>, r: &SparseRhs, out: &mut [f64]) {
+    let SparseColumns { indptr, indices, values } = columns;
+    for (o, span) in out.chunks_exact_mut(r.nresponses).zip(indptr.windows(2)) {
+        o.fill(0.0);
+        for (&i, &v) in indices[span[0]..span[1]].iter().zip(&values[span[0]..span[1]]) {
+            let row = &r.values[i as usize * r.width..][..r.nresponses];
+            o.iter_mut().zip(row).for_each(|(o, r)| *o += v * r);
+        }
+    }
+}
+
 /// `y[indices[k]] ← y[indices[k]] + α · values[k]`.
 pub(crate) fn sparse_axpy(alpha: f64, indices: &[u32], values: &[f64], y: &mut [f64]) {
     for (&i, &v) in indices.iter().zip(values) {
@@ -558,7 +817,7 @@ mod tests {
     fn dots_and_sums_agree_with_plain_loops_for_every_tail() {
         for n in (0..70).chain([511, 512, 513, 1030]) {
             for count in [1, 3, 4, 9] {
-                for q in 1..5 {
+                for q in [1, 2, 3, 4, 5, 7, 9] {
                     let x = numbers(n * count, 1);
                     let narrow: Vec<f32> = x.iter().map(|&v| v as f32).collect();
                     let r = numbers(n * q, 2);
@@ -592,8 +851,8 @@ mod tests {
                 a[count / 2] = 0.0;
                 let start = numbers(n, 6);
                 let (mut y, mut y32) = (start.clone(), start.clone());
-                axpy_lines(count, |k| &x[k * n..(k + 1) * n], |k| a[k], &mut y);
-                axpy_lines(count, |k| &narrow[k * n..(k + 1) * n], |k| a[k], &mut y32);
+                axpy_lines(count, n, |k| &x[k * n..(k + 1) * n], |k, _| a[k], &mut y);
+                axpy_lines(count, n, |k| &narrow[k * n..(k + 1) * n], |k, _| a[k], &mut y32);
                 for i in 0..n {
                     let plain: f64 = (0..count).map(|k| a[k] * x[k * n + i]).sum();
                     let plain32: f64 = (0..count).map(|k| a[k] * f64::from(narrow[k * n + i])).sum();
@@ -627,6 +886,64 @@ mod tests {
             sparse_axpy(2.0, &indices, &values, &mut y);
             for k in 0..nnz {
                 close(y[5 * k], r[5 * k] + 2.0 * values[k], 1);
+            }
+        }
+    }
+
+    #[test]
+    fn passes_over_sparse_columns_agree_with_plain_loops() {
+        let n = 50;
+        let lengths = [0, 1, 7, 8, 9, 0, 20, 3, 16, 5];
+        let (mut indptr, mut indices) = (vec![0], Vec::new());
+        for (k, &len) in lengths.iter().enumerate() {
+            indices.extend((0..len).map(|i| (2 * i + k % 3) as u32));
+            indptr.push(indices.len());
+        }
+        let values = numbers(indices.len(), 9);
+        for q in [1, 2, 3, 4, 5, 8, 11, 32, 33, 70] {
+            let r = numbers(n * q, 10);
+            let rhs = SparseRhs::new(&r, n);
+            for first in [0, 4] {
+                let count = lengths.len() - first;
+                let mut out = vec![f64::NAN; count * q];
+                let columns = SparseColumns { indptr: &indptr[first..], indices: &indices, values: &values };
+                sparse_dot_lines(columns, &rhs, &mut out);
+                for k in 0..count {
+                    let span = indptr[first + k]..indptr[first + k + 1];
+                    for t in 0..q {
+                        let plain = span.clone().map(|e| values[e] * r[t * n + indices[e] as usize]).sum();
+                        close(out[k * q + t], plain, span.len());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rank_one_updates_agree_with_plain_loops() {
+        for (rows, q) in
+            [(0, 4), (1, 1), (5, 3), (7, 4), (9, 8), (6, 12), (5, 20), (3, 32), (4, 36), (2, 100), (3, 101)]
+        {
+            let (h, delta, start) = (numbers(rows, 11), numbers(q, 12), numbers(rows * q, 13));
+            let mut y = start.clone();
+            rank_one(&h, &delta, &mut y);
+            for i in 0..rows * q {
+                close(y[i], start[i] + h[i / q] * delta[i % q], 1);
+            }
+        }
+    }
+
+    #[test]
+    fn axpys_with_several_responses_agree_with_plain_loops() {
+        for (n, count, q) in [(5, 1, 2), (17, 4, 3), (64, 9, 5), (33, 6, 20)] {
+            let (x, start) = (numbers(n * count, 14), numbers(n * q, 15));
+            let mut a = numbers(count * q, 16);
+            a[..q].fill(0.0);
+            let mut y = start.clone();
+            axpy_lines(count, n, |k| &x[k * n..(k + 1) * n], |k, t| a[k * q + t], &mut y);
+            for (i, y) in y.iter().enumerate() {
+                let plain: f64 = (0..count).map(|k| a[k * q + i / n] * x[k * n + i % n]).sum();
+                close(*y, start[i] + plain, count);
             }
         }
     }

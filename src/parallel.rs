@@ -8,10 +8,15 @@
 #[cfg(any(feature = "rayon", test))]
 pub(crate) const PARALLEL_BYTES: usize = 4 << 20;
 
-/// Whether a pass over that many bytes is worth sharing out.
-#[cfg(feature = "rayon")]
-fn worthwhile(bytes: usize) -> bool {
-    bytes >= PARALLEL_BYTES && rayon::current_num_threads() > 1
+/// Whether a pass over that many bytes is shared out: there are threads and it is worth their while.
+pub(crate) fn is_shared(bytes: usize) -> bool {
+    #[cfg(feature = "rayon")]
+    return bytes >= PARALLEL_BYTES && rayon::current_num_threads() > 1;
+    #[cfg(not(feature = "rayon"))]
+    {
+        let _ = bytes;
+        false
+    }
 }
 
 /// Calls `f(k, piece)` for the `k`-th piece of `out`, all `chunk` long but the last; `bytes` is what all calls together
@@ -24,7 +29,7 @@ pub(crate) fn for_each_chunk<T: Send>(
 ) {
     let chunk = chunk.max(1);
     #[cfg(feature = "rayon")]
-    if out.len() > chunk && worthwhile(bytes) {
+    if out.len() > chunk && is_shared(bytes) {
         use rayon::prelude::*;
         out.par_chunks_mut(chunk).enumerate().for_each(|(k, piece)| f(k, piece));
         return;
@@ -38,7 +43,7 @@ pub(crate) fn for_each_chunk<T: Send>(
 /// `[f(0), …, f(len − 1)]`: for cross-validation folds and the components of a graphical lasso.
 pub(crate) fn map_indexed<T: Send>(len: usize, bytes: usize, f: impl Fn(usize) -> T + Sync + Send) -> Vec<T> {
     #[cfg(feature = "rayon")]
-    if len > 1 && worthwhile(bytes) {
+    if len > 1 && is_shared(bytes) {
         use rayon::prelude::*;
         return (0..len).into_par_iter().map(f).collect();
     }

@@ -1,7 +1,7 @@
 //! The problem `minimise f(w) + λΩ(w)`: objective, λ_max and the certificate of optimality.
 
 pub use crate::certificate::Certificate;
-use crate::penalty::Penalty;
+use crate::penalty::{BlockPenalty, Penalty};
 use crate::smooth::Smooth;
 
 /// `minimise f(w) + λΩ(w)`.
@@ -45,6 +45,51 @@ impl<'a, S: Smooth, P: Penalty> Problem<'a, S, P> {
         let (p, columns) = (smooth.ncols(), penalty.ncols());
         assert!(p == columns, "the penalty is for {columns} columns, the smooth term has {p}");
         Self { smooth, penalty, lambda }
+    }
+}
+
+impl<S: Smooth, P: BlockPenalty> Problem<'_, S, P> {
+    /// [`certify`](Self::certify) where the critical λ of every block at g is at hand: −g_b ∈ λ∂Ω_b(0) means that a block
+    /// which is zero has no gap, at any multiplier up to 1, and violates nothing. So only the others are looked at.
+    pub(crate) fn certify_blocks(
+        &self,
+        w: &[f64],
+        (at, dual): (&S::Point, &S::Dual),
+        scale: f64,
+        g: &[f64],
+        critical: &[f64],
+    ) -> (Certificate, DualPoint) {
+        let q = self.smooth.nresponses();
+        let mut largest = 0.0;
+        let mut visited = Vec::new();
+        for (b, cols) in self.penalty.partition().iter().enumerate() {
+            let range = cols.start * q..cols.end * q;
+            // Written so that NaN is visited.
+            let fits = critical[b] <= self.lambda;
+            if !fits || w[range.clone()].iter().any(|&w| w != 0.0) {
+                visited.push((b, range));
+            }
+            if !(critical[b] <= largest) {
+                largest = critical[b];
+            }
+        }
+        let slices = || visited.iter().map(|(b, r)| (*b, &w[r.clone()], &g[r.clone()]));
+        let penalty_gap = |s: f64| {
+            let mut scratch = Vec::new();
+            let mut sum = 0.0;
+            for (b, w, g) in slices() {
+                sum += self.penalty.fenchel_young_block(b, self.lambda, w, g, s, &mut scratch);
+                if sum == f64::INFINITY {
+                    break;
+                }
+            }
+            sum
+        };
+        let s = if largest <= self.lambda { 1.0 } else { self.lambda / largest };
+        let best = self.scaled_gap(at, dual, s, penalty_gap);
+        let kkt = slices().map(|(b, w, g)| self.penalty.kkt_block(b, self.lambda, w, g)).fold(0.0, f64::max);
+        let value = slices().map(|(b, w, _)| self.penalty.value_block(b, self.lambda, w)).sum();
+        self.finish(at, best, kkt, value, scale)
     }
 }
 
@@ -129,27 +174,43 @@ impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
     ) -> (Certificate, DualPoint) {
         self.zero_free(free, g);
         let kkt = self.penalty.kkt_violation(self.lambda, w, g);
-        let value = self.smooth.value(at);
-        let penalty = self.penalty.value(self.lambda, w);
-        let gap_at = |s: f64| self.smooth.fenchel_young(at, dual, s) + self.penalty.fenchel_young(self.lambda, w, g, s);
         let best = match self.projected_gap(w, at, free, g) {
             Some(gap) => (gap, 1.0),
-            None => {
-                // Penalties with a finite conjugate are feasible everywhere: there no scaling is often the better point.
-                let mut best = (gap_at(1.0), 1.0);
-                let s = self.penalty.dual_scale(self.lambda, g);
-                if s < 1.0 {
-                    let scaled = gap_at(s);
-                    if scaled < best.0 || best.0.is_nan() {
-                        best = (scaled, s);
-                    }
-                }
-                best
-            }
+            None => self.scaled_gap(at, dual, self.penalty.dual_scale(self.lambda, g), |s| {
+                self.penalty.fenchel_young(self.lambda, w, g, s)
+            }),
         };
-        let objective = value + penalty;
+        self.finish(at, best, kkt, self.penalty.value(self.lambda, w), scale)
+    }
+
+    /// The smaller of the gaps at the dual candidate and at the candidate times s ≤ 1, and its multiplier: penalties with a
+    /// finite conjugate are feasible everywhere, and there no scaling is often the better point.
+    fn scaled_gap(&self, at: &S::Point, dual: &S::Dual, s: f64, penalty_gap: impl Fn(f64) -> f64) -> (f64, f64) {
+        let gap_at = |s: f64| {
+            let gap = penalty_gap(s);
+            if gap.is_finite() { gap + self.smooth.fenchel_young(at, dual, s) } else { gap }
+        };
+        let mut best = (gap_at(1.0), 1.0);
+        if s < 1.0 {
+            let scaled = gap_at(s);
+            if scaled < best.0 || best.0.is_nan() {
+                best = (scaled, s);
+            }
+        }
+        best
+    }
+
+    fn finish(
+        &self,
+        at: &S::Point,
+        (gap, s): (f64, f64),
+        kkt: f64,
+        penalty: f64,
+        scale: f64,
+    ) -> (Certificate, DualPoint) {
+        let objective = self.smooth.value(at) + penalty;
         let rounding = self.smooth.rounding(at) + 16.0 * f64::EPSILON * penalty;
-        (Certificate { objective, gap: best.0, rounding, kkt, scale }, DualPoint { scale: best.1 })
+        (Certificate { objective, gap, rounding, kkt, scale }, DualPoint { scale: s })
     }
 
     /// The gap at the dual candidate that is projected instead of scaled, where smooth term and penalty allow it. If the

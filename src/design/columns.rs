@@ -156,6 +156,16 @@ impl<D: Design> Design for Columns<D> {
         self.runs(cols, |run, at| self.inner.axpy(run, &delta[at.start * q..at.end * q], eta));
     }
 
+    fn dot_scattered(&self, cols: &[usize], r: &[f64], out: &mut [f64]) {
+        let cols: Vec<usize> = cols.iter().map(|&j| self.map[j]).collect();
+        self.inner.dot_scattered(&cols, r, out);
+    }
+
+    fn axpy_scattered(&self, cols: &[usize], delta: &[f64], eta: &mut [f64]) {
+        let cols: Vec<usize> = cols.iter().map(|&j| self.map[j]).collect();
+        self.inner.axpy_scattered(&cols, delta, eta);
+    }
+
     fn sq_norm(&self, col: usize) -> f64 {
         self.inner.sq_norm(self.map[col])
     }

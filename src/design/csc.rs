@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::{AnyDesign, Design, LinearOperator, responses};
+use super::{AnyDesign, Design, LinearOperator, Moments, responses};
 use crate::error::{Error, Result, check_finite, check_length};
-use crate::kernels;
+use crate::kernels::{self, SparseColumns, SparseRhs};
 use crate::parallel::for_each_chunk;
 
 /// Columns that one task of a pass takes at least; more if they are nearly empty, see [`Csc::chunk`].
@@ -281,16 +281,60 @@ impl Csc {
         Ok(Self { nrows: rows.len(), indptr, indices, values })
     }
 
+    /// Mean and sum of squares about it for every column, without filling in; weights have the mean 1.
+    pub(super) fn moments(&self, weights: Option<&[f64]>) -> Vec<Moments> {
+        let n = self.nrows as f64;
+        let mut out = vec![Moments::default(); self.ncols()];
+        let chunk = self.chunk();
+        for_each_chunk(&mut out, chunk, self.nnz() * 24, |k, out| {
+            for (j, out) in out.iter_mut().enumerate() {
+                let (indices, values) = self.entries(k * chunk + j);
+                let weight = |i: u32| weights.map_or(1.0, |s| s[i as usize]);
+                let stored = indices.iter().zip(values);
+                // terms are divided one by one, so that no sum overflows that has a mean
+                let first: f64 = stored.clone().map(|(&i, v)| weight(i) * (v / n)).sum();
+                // the weight of the zeros, exactly none where nothing is missing
+                let rest: f64 = match weights {
+                    _ if indices.len() == self.nrows => 0.0,
+                    None => (self.nrows - indices.len()) as f64,
+                    Some(s) => rest(s, indices),
+                };
+                let left =
+                    stored.clone().map(|(&i, v)| weight(i) * ((v - first) / n)).sum::<f64>() - first * (rest / n);
+                let mean = first + left;
+                let squares: f64 = stored.map(|(&i, v)| weight(i) * (v - mean) * (v - mean)).sum();
+                *out = Moments { mean, deviation: squares + rest * (mean * mean) };
+            }
+        });
+        out
+    }
+
     #[inline]
     fn entries(&self, col: usize) -> (&[u32], &[f64]) {
         let span = self.indptr[col]..self.indptr[col + 1];
         (&self.indices[span.clone()], &self.values[span])
     }
 
+    fn columns(&self, cols: Range<usize>) -> SparseColumns<'_> {
+        SparseColumns { indptr: &self.indptr[cols.start..=cols.end], indices: &self.indices, values: &self.values }
+    }
+
     /// Columns per task: about 32 000 stored values, so that nearly empty columns do not make tiny tasks.
     fn chunk(&self) -> usize {
         ((1 << 15) / (self.nnz() / self.ncols()).max(1)).max(COLUMN_CHUNK)
     }
+}
+
+/// `Σ s_i` over the rows that are not stored; the weights have the mean 1. Summed as it stands where the difference of two
+/// sums would be nothing but rounding, so that a column that is constant wherever weights are is seen to be so.
+fn rest(weights: &[f64], stored: &[u32]) -> f64 {
+    let n = weights.len() as f64;
+    let rest = n - stored.iter().map(|&i| weights[i as usize]).sum::<f64>();
+    if rest > 1e-6 * n {
+        return rest;
+    }
+    let mut stored = stored.iter().peekable();
+    (0..).zip(weights).filter(|(i, _)| stored.next_if_eq(&i).is_none()).map(|(_, s)| s).sum()
 }
 
 fn check_shape(nrows: usize, ncols: usize) -> Result<()> {
@@ -318,7 +362,12 @@ impl LinearOperator for Csc {
     }
 
     fn sq_norms(&self) -> Option<Vec<f64>> {
-        Some((0..self.ncols()).map(|j| self.sq_norm(j)).collect())
+        let mut out = vec![0.0; self.ncols()];
+        let chunk = self.chunk();
+        for_each_chunk(&mut out, chunk, self.nnz() * 8, |k, out| {
+            out.iter_mut().enumerate().for_each(|(j, o)| *o = self.sq_norm(k * chunk + j));
+        });
+        Some(out)
     }
 
     fn apply(&self, w: &[f64], eta: &mut [f64]) {
@@ -329,8 +378,9 @@ impl LinearOperator for Csc {
         let q = responses(r, self.nrows);
         let chunk = self.chunk();
         // an entry is 12 bytes, and the value of r that it meets costs about as much again
+        let rhs = SparseRhs::new(r, self.nrows);
         for_each_chunk(out, chunk * q, self.nnz() * 24, |k, out| {
-            self.dot(k * chunk..k * chunk + out.len() / q, r, out);
+            kernels::sparse_dot_lines(self.columns(k * chunk..k * chunk + out.len() / q), &rhs, out);
         });
     }
 }
@@ -338,6 +388,10 @@ impl LinearOperator for Csc {
 impl Design for Csc {
     fn dot(&self, cols: Range<usize>, r: &[f64], out: &mut [f64]) {
         let q = responses(r, self.nrows);
+        // arranging the right-hand sides anew costs as much as some entries a row
+        if self.indptr[cols.end] - self.indptr[cols.start] >= 4 * self.nrows {
+            return kernels::sparse_dot_lines(self.columns(cols), &SparseRhs::new(r, self.nrows), out);
+        }
         for (j, out) in cols.zip(out.chunks_exact_mut(q.max(1))) {
             let (indices, values) = self.entries(j);
             for (r, o) in r.chunks_exact(self.nrows).zip(out) {

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use ndarray::{ArrayView2, Axis};
 
-use super::{AnyDesign, Design, LinearOperator, responses, transpose};
+use super::{AnyDesign, Design, LinearOperator, Moments, responses, transpose};
 use crate::error::{Error, Result, check_length};
 use crate::kernels::{self, Store};
-use crate::parallel::{for_each_chunk, map_indexed};
+use crate::parallel::{for_each_chunk, is_shared, map_indexed};
 
 /// Columns that one task of a column-major pass takes: enough for the dispatch and the hand-over not to show.
 const COLUMN_CHUNK: usize = 64;
@@ -19,8 +20,12 @@ const GEMM_RESPONSES: usize = 4;
 const GEMM_CHUNK: usize = 256;
 /// Columns of a row-major matrix summed at a time: 8 KB of sums and four rows of that length stay in the first-level cache.
 const ROW_CHUNK: usize = 1024;
+/// The same for row-major storage, whose columns have to be copied for it.
+const ROW_GEMM_RESPONSES: usize = 8;
 /// Rows of X w formed at a time, for the same reason.
 const APPLY_CHUNK: usize = 2048;
+/// Responses of X W that one task forms.
+const APPLY_RESPONSES: usize = 8;
 
 mod sealed {
     pub trait Sealed {}
@@ -70,6 +75,8 @@ pub struct Dense<'a, T: Element = f64> {
     by: By,
     lines: Lines<'a, T>,
     checked: bool,
+    /// `‖x_j‖²` of row-major columns: one by one they cost a cache miss per value, together one pass.
+    sq_norms: OnceLock<Vec<f64>>,
 }
 
 /// What is contiguous.
@@ -126,7 +133,7 @@ impl<'a, T: Element> Dense<'a, T> {
             let data = x.t().iter().copied().collect();
             (By::Columns, Lines::Together { data: Cow::Owned(data), len: nrows })
         };
-        Self { nrows, ncols, by, lines, checked: false }
+        Self { nrows, ncols, by, lines, checked: false, sq_norms: OnceLock::new() }
     }
 
     /// [`view`](Self::view), checked: one pass at the speed of memory.
@@ -144,7 +151,7 @@ impl<'a, T: Element> Dense<'a, T> {
         Self::view(x).check()
     }
 
-    fn check(mut self) -> Result<Self> {
+    pub(super) fn check(mut self) -> Result<Self> {
         if self.nrows == 0 || self.ncols == 0 {
             return Err(Error::Empty { argument: "x" });
         }
@@ -171,12 +178,7 @@ impl<'a, T: Element> Dense<'a, T> {
 
     /// The same matrix, borrowed; its check, if it has not been made, is made now.
     pub(super) fn checked(&self) -> Result<Dense<'_, T>> {
-        let lines = match &self.lines {
-            Lines::Together { data, len } => Lines::Together { data: Cow::Borrowed(&**data), len: *len },
-            Lines::Apart(lines) => Lines::Apart(lines.clone()),
-        };
-        let borrowed = Dense { nrows: self.nrows, ncols: self.ncols, by: self.by, lines, checked: self.checked };
-        if self.checked { Ok(borrowed) } else { borrowed.check() }
+        if self.checked { Ok(self.reborrow()) } else { self.reborrow().check() }
     }
 
     /// All values, column after column, if that is how they are stored.
@@ -204,7 +206,7 @@ impl<'a, T: Element> Dense<'a, T> {
     /// # Ok::<(), sparsereg::Error>(())
     /// ```
     pub fn to_column_major(&self) -> Dense<'static, f64> {
-        let data = self.copy_columns(self.nrows, |i| i, 0.0, T::to_f64);
+        let data = self.copy_columns(self.nrows, |i| i, 0.0, T::to_f64, |_, _| ());
         Dense { checked: self.checked, ..Dense::owned(data, self.nrows, self.ncols) }
     }
 
@@ -223,8 +225,28 @@ impl<'a, T: Element> Dense<'a, T> {
     /// ```
     pub fn select_rows(&self, rows: &[usize]) -> Result<Dense<'static, T>> {
         super::input::check_rows(rows, self.nrows)?;
-        let data = self.copy_columns(rows.len(), |i| rows[i], T::ZERO, |v| v);
+        let data = self.copy_columns(rows.len(), |i| rows[i], T::ZERO, |v| v, |_, _| ());
         Ok(Dense { checked: self.checked, ..Dense::owned(data, rows.len(), self.ncols) })
+    }
+
+    /// A copy with columns `(x_j − μ_j)/σ_j` and rows times `factors`; empty means are 0, empty scales 1.
+    pub(crate) fn standardized(
+        &self,
+        means: &[f64],
+        scales: &[f64],
+        factors: Option<&[f64]>,
+    ) -> Result<Dense<'static, f64>> {
+        let finish = |j: usize, column: &mut [f64]| {
+            let mean = means.get(j).copied().unwrap_or(0.0);
+            let scale = scales.get(j).copied().unwrap_or(1.0);
+            match factors {
+                Some(factors) => column.iter_mut().zip(factors).for_each(|(x, f)| *x = (*x - mean) / scale * f),
+                None if scale == 1.0 => column.iter_mut().for_each(|x| *x -= mean),
+                None => column.iter_mut().for_each(|x| *x = (*x - mean) / scale),
+            }
+        };
+        let data = self.copy_columns(self.nrows, |i| i, 0.0, T::to_f64, finish);
+        Dense::from_columns(data, self.nrows, self.ncols)
     }
 
     fn copy_columns<U: Copy + Send>(
@@ -233,6 +255,7 @@ impl<'a, T: Element> Dense<'a, T> {
         row: impl Fn(usize) -> usize + Sync + Send,
         zero: U,
         convert: impl Fn(T) -> U + Sync + Send,
+        finish: impl Fn(usize, &mut [U]) + Sync + Send,
     ) -> Vec<U> {
         let mut out = vec![zero; m * self.ncols];
         let bytes = out.len() * (size_of::<T>() + size_of::<U>());
@@ -243,6 +266,7 @@ impl<'a, T: Element> Dense<'a, T> {
                     for (j, out) in piece.chunks_exact_mut(m.max(1)).enumerate() {
                         let x = self.lines.get(first + j);
                         out.iter_mut().enumerate().for_each(|(i, o)| *o = convert(x[row(i)]));
+                        finish(first + j, out);
                     }
                 }
                 // 32 rows of 64 columns fit in the cache, so both sides are touched a whole cache line at a time
@@ -254,13 +278,15 @@ impl<'a, T: Element> Dense<'a, T> {
                             }
                         }
                     }
+                    piece.chunks_exact_mut(m).enumerate().for_each(|(j, out)| finish(first + j, out));
                 }
             }
         });
         out
     }
 
-    fn bytes(&self) -> usize {
+    /// Size of the stored numbers.
+    pub(crate) fn bytes(&self) -> usize {
         self.nrows * self.ncols * size_of::<T>()
     }
 
@@ -292,6 +318,79 @@ impl<'a, T: Element> Dense<'a, T> {
         Cow::Owned(buffer)
     }
 
+    /// Mean and sum of squares about it for every column, with weights of mean 1 if there are any: one pass over X.
+    pub(super) fn moments(&self, weights: Option<&[f64]>) -> Vec<Moments> {
+        let n = self.nrows;
+        let mut out = vec![Moments::default(); self.ncols];
+        match self.by {
+            By::Columns => for_each_chunk(&mut out, COLUMN_CHUNK, self.bytes(), |k, out| {
+                let mut buffer = vec![0.0; n];
+                for (i, out) in out.iter_mut().enumerate() {
+                    let x = self.lines.get(k * COLUMN_CHUNK + i);
+                    let first = kernels::sum(x) / n as f64;
+                    *out = if weights.is_none() && first.is_finite() {
+                        let (sum, squares) = kernels::moments(x, first);
+                        Moments::corrected(first, sum / n as f64, squares, n)
+                    } else {
+                        buffer.iter_mut().zip(x).for_each(|(b, x)| *b = x.to_f64());
+                        Moments::of(&buffer, weights)
+                    };
+                }
+            }),
+            By::Rows => for_each_chunk(&mut out, ROW_CHUNK, self.bytes() * 2, |k, out| {
+                let first = k * ROW_CHUNK;
+                let line = |i: usize| &self.lines.get(i)[first..first + out.len()];
+                let mut means = vec![0.0; out.len()];
+                kernels::axpy_lines(n, means.len(), line, |i, _| weights.map_or(1.0, |s| s[i]) / n as f64, &mut means);
+                let (mut sums, mut squares) = (vec![0.0; out.len()], vec![0.0; out.len()]);
+                for i in 0..n {
+                    let weight = weights.map_or(1.0, |s| s[i]);
+                    let lines = line(i).iter().zip(&means).zip(&mut sums).zip(&mut squares);
+                    for (((x, mean), sum), square) in lines {
+                        let d = x.to_f64() - mean;
+                        *sum += weight * d;
+                        *square += weight * d * d;
+                    }
+                }
+                for (((out, mean), sum), square) in out.iter_mut().zip(means).zip(sums).zip(squares) {
+                    *out = Moments::corrected(mean, sum / n as f64, square, n);
+                }
+            }),
+        }
+        out
+    }
+
+    fn row_major_sq_norms(&self) -> &[f64] {
+        self.sq_norms.get_or_init(|| {
+            let mut out = vec![0.0; self.ncols];
+            for_each_chunk(&mut out, ROW_CHUNK, self.bytes(), |k, out| {
+                let columns = k * ROW_CHUNK..k * ROW_CHUNK + out.len();
+                for i in 0..self.nrows {
+                    let line = &self.lines.get(i)[columns.clone()];
+                    out.iter_mut().zip(line).for_each(|(o, x)| *o += x.to_f64() * x.to_f64());
+                }
+            });
+            out
+        })
+    }
+
+    /// Neighbouring columns of row-major storage, one after the other: eight rows are read side by side, as streams, and
+    /// a cache line of each column is written at once.
+    fn copy_neighbours(&self, cols: Range<usize>, out: &mut [f64]) {
+        let n = self.nrows;
+        for from in (0..n - n % 8).step_by(8) {
+            let rows: [&[T]; 8] = std::array::from_fn(|k| &self.lines.get(from + k)[cols.clone()]);
+            for j in 0..cols.len() {
+                let line = &mut out[j * n + from..j * n + from + 8];
+                line.iter_mut().zip(&rows).for_each(|(o, row)| *o = row[j].to_f64());
+            }
+        }
+        for i in n - n % 8..n {
+            let row = &self.lines.get(i)[cols.clone()];
+            row.iter().enumerate().for_each(|(j, x)| out[j * n + i] = x.to_f64());
+        }
+    }
+
     /// One column of row-major storage, with its row numbers.
     fn strided(&self, col: usize) -> impl Iterator<Item = f64> + '_ {
         (0..self.nrows).map(move |i| self.lines.get(i)[col].to_f64())
@@ -306,6 +405,7 @@ impl<T: Element> Dense<'static, T> {
             by: By::Columns,
             lines: Lines::Together { data: Cow::Owned(data), len: nrows },
             checked: false,
+            sq_norms: OnceLock::new(),
         }
     }
 
@@ -326,6 +426,18 @@ impl<T: Element> Dense<'static, T> {
     }
 }
 
+impl<'a, T: Element> Dense<'a, T> {
+    /// The n × p matrix whose columns (or, if `by_rows`, rows) stand one after the other in `data`.
+    pub(super) fn from_slice(data: &'a [T], nrows: usize, ncols: usize, by_rows: bool) -> Result<Self> {
+        check_length("x", nrows.saturating_mul(ncols), data.len())?;
+        // a matrix of one row or one column is both: columns serve descent better
+        let by = if by_rows && nrows > 1 && ncols > 1 { By::Rows } else { By::Columns };
+        let len = if by == By::Rows { ncols } else { nrows };
+        let lines = Lines::Together { data: Cow::Borrowed(data), len };
+        Ok(Self { nrows, ncols, by, lines, checked: false, sq_norms: OnceLock::new() })
+    }
+}
+
 impl<T: Element> Dense<'_, T> {
     /// The same matrix, borrowed.
     pub(crate) fn reborrow(&self) -> Dense<'_, T> {
@@ -333,7 +445,8 @@ impl<T: Element> Dense<'_, T> {
             Lines::Together { data, len } => Lines::Together { data: Cow::Borrowed(data), len: *len },
             Lines::Apart(lines) => Lines::Apart(lines.clone()),
         };
-        Dense { nrows: self.nrows, ncols: self.ncols, by: self.by, lines, checked: self.checked }
+        let sq_norms = OnceLock::new();
+        Dense { nrows: self.nrows, ncols: self.ncols, by: self.by, lines, checked: self.checked, sq_norms }
     }
 }
 
@@ -341,14 +454,6 @@ impl Dense<'static, f64> {
     /// A column-major matrix from values that are known to be finite.
     pub(crate) fn from_gathered(data: Vec<f64>, nrows: usize, ncols: usize) -> Self {
         Self::owned(data, nrows, ncols)
-    }
-
-    /// The values of an owned column-major matrix.
-    pub(crate) fn into_values(self) -> Vec<f64> {
-        match self.lines {
-            Lines::Together { data, .. } => data.into_owned(),
-            Lines::Apart(lines) => lines.concat(),
-        }
     }
 }
 
@@ -362,7 +467,17 @@ impl<T: Element> LinearOperator for Dense<'_, T> {
     }
 
     fn sq_norms(&self) -> Option<Vec<f64>> {
-        Some((0..self.ncols()).map(|j| self.sq_norm(j)).collect())
+        Some(match self.by {
+            By::Columns => {
+                let mut norms = vec![0.0; self.ncols];
+                for_each_chunk(&mut norms, COLUMN_CHUNK, self.bytes(), |k, out| {
+                    let line = |i: usize| self.lines.get(k * COLUMN_CHUNK + i);
+                    out.iter_mut().enumerate().for_each(|(i, o)| *o = kernels::sq_deviation(line(i), 0.0));
+                });
+                norms
+            }
+            By::Rows => self.row_major_sq_norms().to_vec(),
+        })
     }
 
     fn apply(&self, w: &[f64], eta: &mut [f64]) {
@@ -379,16 +494,17 @@ impl<T: Element> LinearOperator for Dense<'_, T> {
                 let rows = k * APPLY_CHUNK..k * APPLY_CHUNK + eta.len();
                 eta.fill(0.0);
                 let line = |k: usize| &self.lines.get(active[k])[rows.clone()];
-                kernels::axpy_lines(active.len(), line, |k| w[active[k]], eta);
+                kernels::axpy_lines(active.len(), eta.len(), line, |k, _| w[active[k]], eta);
             }),
             By::Columns => {
-                eta.fill(0.0);
-                // four columns are used for all responses while they are in the cache
-                for four in active.chunks(4) {
-                    for (t, eta) in eta.chunks_exact_mut(n).enumerate() {
-                        kernels::axpy_lines(four.len(), |k| self.lines.get(four[k]), |k| w[four[k] * q + t], eta);
-                    }
-                }
+                // each task reads X anew, which pays only if there is another thread
+                let each = if is_shared(bytes) { APPLY_RESPONSES } else { q };
+                for_each_chunk(eta, n * each, bytes, |chunk, eta| {
+                    eta.fill(0.0);
+                    let line = |k: usize| self.lines.get(active[k]);
+                    let coefficient = |k: usize, t: usize| w[active[k] * q + chunk * each + t];
+                    kernels::axpy_lines(active.len(), n, line, coefficient, eta);
+                });
             }
             By::Rows => {
                 let sparse = active.len() < p / 8 && u32::try_from(p).is_ok();
@@ -406,13 +522,18 @@ impl<T: Element> LinearOperator for Dense<'_, T> {
                 let rows = |chunk: usize, out: &mut [f64]| {
                     let first = chunk * COLUMN_CHUNK;
                     let count = out.len() / q;
-                    if sparse {
-                        for (i, out) in out.chunks_exact_mut(q).enumerate() {
-                            for (t, o) in out.iter_mut().enumerate() {
-                                let values = &by_task[t * active.len()..(t + 1) * active.len()];
-                                *o = kernels::sparse_dot(&indices, values, self.lines.get(first + i));
-                            }
+                    if sparse && q == 1 {
+                        for (i, o) in out.iter_mut().enumerate() {
+                            *o = kernels::sparse_dot(&indices, &by_task, self.lines.get(first + i));
                         }
+                    } else if sparse {
+                        let m = active.len();
+                        let mut packed = vec![0.0; count * m];
+                        for (i, packed) in packed.chunks_exact_mut(m.max(1)).enumerate() {
+                            let line = self.lines.get(first + i);
+                            packed.iter_mut().zip(&active).for_each(|(v, &j)| *v = line[j].to_f64());
+                        }
+                        kernels::dot_lines(count, m, |i| &packed[i * m..(i + 1) * m], &by_task, out);
                     } else {
                         kernels::dot_lines(count, p, |i| self.lines.get(first + i), &by_task, out);
                     }
@@ -433,6 +554,7 @@ impl<T: Element> LinearOperator for Dense<'_, T> {
         let width = match self.by {
             By::Columns if q >= GEMM_RESPONSES => GEMM_CHUNK,
             By::Columns => COLUMN_CHUNK,
+            By::Rows if q >= ROW_GEMM_RESPONSES => GEMM_CHUNK,
             By::Rows => ROW_CHUNK,
         };
         for_each_chunk(out, width * q, self.bytes(), |k, out| {
@@ -474,20 +596,25 @@ impl<T: Element> Design for Dense<'_, T> {
                     *o = self.strided(cols.start).zip(r).map(|(x, r)| x * r).sum();
                 }
             }
+            // a product wants columns: copied block by block through the cache
+            By::Rows if q >= ROW_GEMM_RESPONSES && cols.len() >= 8 => {
+                let width = ((1 << 16) / n).clamp(8, 256);
+                let mut columns = vec![0.0; n * width.min(cols.len())];
+                for (k, out) in out.chunks_mut(width * q).enumerate() {
+                    let (first, count) = (cols.start + k * width, out.len() / q);
+                    self.copy_neighbours(first..first + count, &mut columns);
+                    crate::linalg::transpose_matmul(r, &columns[..n * count], n, q, count, out);
+                }
+            }
             By::Rows => {
                 let line = |i: usize| &self.lines.get(i)[cols.clone()];
                 if q == 1 {
                     out.fill(0.0);
-                    kernels::axpy_lines(n, line, |i| r[i], out);
+                    kernels::axpy_lines(n, out.len(), line, |i, _| r[i], out);
                 } else {
                     let mut by_task = vec![0.0; cols.len() * q];
                     // a few rows serve all responses while they are in the cache
-                    for from in (0..n).step_by(4) {
-                        let count = (n - from).min(4);
-                        for (t, sums) in by_task.chunks_exact_mut(cols.len().max(1)).enumerate() {
-                            kernels::axpy_lines(count, |i| line(from + i), |i| r[t * n + from + i], sums);
-                        }
-                    }
+                    kernels::axpy_lines(n, cols.len(), line, |i, t| r[t * n + i], &mut by_task);
                     transpose(&by_task, cols.len(), out);
                 }
             }
@@ -503,10 +630,8 @@ impl<T: Element> Design for Dense<'_, T> {
         let q = responses(eta, n);
         match self.by {
             By::Columns => {
-                for (t, eta) in eta.chunks_exact_mut(n.max(1)).enumerate() {
-                    let line = |k: usize| self.lines.get(cols.start + k);
-                    kernels::axpy_lines(cols.len(), line, |k| delta[k * q + t], eta);
-                }
+                let line = |k: usize| self.lines.get(cols.start + k);
+                kernels::axpy_lines(cols.len(), n, line, |k, t| delta[k * q + t], eta);
             }
             By::Rows if cols.len() == 1 => {
                 for (eta, &d) in eta.chunks_exact_mut(n.max(1)).zip(delta) {
@@ -525,8 +650,38 @@ impl<T: Element> Design for Dense<'_, T> {
         }
     }
 
+    fn dot_scattered(&self, cols: &[usize], r: &[f64], out: &mut [f64]) {
+        match self.by {
+            By::Columns => kernels::dot_lines(cols.len(), self.nrows, |k| self.lines.get(cols[k]), r, out),
+            By::Rows => {
+                let q = responses(r, self.nrows).max(1);
+                for (&j, out) in cols.iter().zip(out.chunks_exact_mut(q)) {
+                    self.dot(j..j + 1, r, out);
+                }
+            }
+        }
+    }
+
+    fn axpy_scattered(&self, cols: &[usize], delta: &[f64], eta: &mut [f64]) {
+        let q = responses(eta, self.nrows).max(1);
+        match self.by {
+            By::Columns => {
+                let line = |k: usize| self.lines.get(cols[k]);
+                kernels::axpy_lines(cols.len(), self.nrows, line, |k, t| delta[k * q + t], eta);
+            }
+            By::Rows => {
+                for (&j, delta) in cols.iter().zip(delta.chunks_exact(q)) {
+                    self.axpy(j..j + 1, delta, eta);
+                }
+            }
+        }
+    }
+
     fn sq_norm(&self, col: usize) -> f64 {
-        self.centred_sq_norm(col, 0.0)
+        match self.by {
+            By::Columns => self.centred_sq_norm(col, 0.0),
+            By::Rows => self.row_major_sq_norms()[col],
+        }
     }
 
     fn column_sum(&self, col: usize) -> f64 {

@@ -178,6 +178,12 @@ impl Design for AnyDesign<'_> {
     fn axpy(&self, cols: Range<usize>, delta: &[f64], eta: &mut [f64]) {
         each!(self, x => x.axpy(cols, delta, eta));
     }
+    fn dot_scattered(&self, cols: &[usize], r: &[f64], out: &mut [f64]) {
+        each!(self, x => x.dot_scattered(cols, r, out));
+    }
+    fn axpy_scattered(&self, cols: &[usize], delta: &[f64], eta: &mut [f64]) {
+        each!(self, x => x.axpy_scattered(cols, delta, eta));
+    }
     fn sq_norm(&self, col: usize) -> f64 {
         each!(self, x => x.sq_norm(col))
     }

@@ -10,6 +10,10 @@ mod columns;
 mod csc;
 mod dense;
 mod input;
+#[cfg(feature = "mmap")]
+mod mapped;
+mod moments;
+mod npy;
 mod row_scaled;
 mod standardized;
 
@@ -17,6 +21,10 @@ pub use columns::Columns;
 pub use csc::Csc;
 pub use dense::{Dense, Element};
 pub use input::{AnyDesign, AsDesign};
+#[cfg(feature = "mmap")]
+pub use mapped::MappedMatrix;
+pub(crate) use moments::{Moments, moments};
+pub use npy::{Npy, Order, Precision};
 pub use row_scaled::RowScaled;
 pub use standardized::Standardized;
 
@@ -54,6 +62,22 @@ pub trait Design: LinearOperator {
 
     /// `eta ← eta + X_B Δ` for the columns B = `cols`; `delta` feature-major, `cols.len()·q` values.
     fn axpy(&self, cols: Range<usize>, delta: &[f64], eta: &mut [f64]);
+
+    /// [`dot`](Self::dot) for columns anywhere: `out` holds `cols.len()·q` values in the order of `cols`.
+    fn dot_scattered(&self, cols: &[usize], r: &[f64], out: &mut [f64]) {
+        let q = responses(r, self.nrows()).max(1);
+        for (&j, out) in cols.iter().zip(out.chunks_exact_mut(q)) {
+            self.dot(j..j + 1, r, out);
+        }
+    }
+
+    /// [`axpy`](Self::axpy) for columns anywhere.
+    fn axpy_scattered(&self, cols: &[usize], delta: &[f64], eta: &mut [f64]) {
+        let q = responses(eta, self.nrows()).max(1);
+        for (&j, delta) in cols.iter().zip(delta.chunks_exact(q)) {
+            self.axpy(j..j + 1, delta, eta);
+        }
+    }
 
     /// `‖x_j‖²`.
     fn sq_norm(&self, col: usize) -> f64;
@@ -160,7 +184,7 @@ fn transpose(from: &[f64], len: usize, to: &mut [f64]) {
 }
 
 /// Lends a zeroed slice, from the stack where a single block of coefficients fits.
-fn with_scratch<T>(len: usize, f: impl FnOnce(&mut [f64]) -> T) -> T {
+pub(crate) fn with_scratch<T>(len: usize, f: impl FnOnce(&mut [f64]) -> T) -> T {
     let mut small = [0.0; 32];
     match small.get_mut(..len) {
         Some(scratch) => f(scratch),
@@ -195,6 +219,12 @@ macro_rules! forward {
             }
             fn axpy(&self, cols: Range<usize>, delta: &[f64], eta: &mut [f64]) {
                 (**self).axpy(cols, delta, eta);
+            }
+            fn dot_scattered(&self, cols: &[usize], r: &[f64], out: &mut [f64]) {
+                (**self).dot_scattered(cols, r, out);
+            }
+            fn axpy_scattered(&self, cols: &[usize], delta: &[f64], eta: &mut [f64]) {
+                (**self).axpy_scattered(cols, delta, eta);
             }
             fn sq_norm(&self, col: usize) -> f64 {
                 (**self).sq_norm(col)

@@ -1,6 +1,7 @@
 //! Centred and scaled columns, without a copy.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::{Dense, Design, LinearOperator, responses, with_scratch};
 use crate::error::{Error, Result, check_finite, check_length};
@@ -30,8 +31,10 @@ use crate::kernels;
 #[derive(Debug, Clone)]
 pub struct Standardized<D> {
     inner: D,
-    center: Option<Vec<f64>>,
-    scale: Option<Vec<f64>>,
+    center: Option<Arc<[f64]>>,
+    scale: Option<Arc<[f64]>>,
+    /// `‖x̃_j‖²` where they are known already.
+    sq_norms: Option<Vec<f64>>,
 }
 
 impl<D: Design> Standardized<D> {
@@ -48,6 +51,11 @@ impl<D: Design> Standardized<D> {
     /// # Ok::<(), sparsereg::Error>(())
     /// ```
     pub fn new(inner: D, center: Option<Vec<f64>>, scale: Option<Vec<f64>>) -> Result<Self> {
+        Self::shared(inner, center.map(Arc::from), scale.map(Arc::from))
+    }
+
+    /// [`new`](Self::new) for means and scales that others use, too.
+    pub(crate) fn shared(inner: D, center: Option<Arc<[f64]>>, scale: Option<Arc<[f64]>>) -> Result<Self> {
         if let Some(center) = &center {
             check_length("center", inner.ncols(), center.len())?;
             check_finite("center", center)?;
@@ -65,7 +73,12 @@ impl<D: Design> Standardized<D> {
             let expected = "a number > 0";
             return Err(Error::OutOfRange { argument, index, value, expected });
         }
-        Ok(Self { inner, center, scale })
+        Ok(Self { inner, center, scale, sq_norms: None })
+    }
+
+    /// Keeps the squared norms of the standardised columns, which a dense design would compute in a pass over X.
+    pub(crate) fn with_sq_norms(self, sq_norms: Vec<f64>) -> Self {
+        Self { sq_norms: Some(sq_norms), ..self }
     }
 
     /// The design underneath.
@@ -180,6 +193,13 @@ impl<D: Design> LinearOperator for Standardized<D> {
 impl<D: Design> Design for Standardized<D> {
     fn dot(&self, cols: Range<usize>, r: &[f64], out: &mut [f64]) {
         self.inner.dot(cols.clone(), r, out);
+        if out.len() == 1 && cols.len() == 1 {
+            // a pass over single columns: no scratch, no loop
+            let mean = self.mean(cols.start);
+            let shift = if mean == 0.0 { 0.0 } else { mean * kernels::sum(r) };
+            out[0] = (out[0] - shift) / self.deviation(cols.start);
+            return;
+        }
         self.correct(cols.start, r, out);
     }
 
@@ -188,7 +208,10 @@ impl<D: Design> Design for Standardized<D> {
     }
 
     fn sq_norm(&self, col: usize) -> f64 {
-        self.centred_sq_norm(col, 0.0)
+        match &self.sq_norms {
+            Some(known) => known[col],
+            None => self.centred_sq_norm(col, 0.0),
+        }
     }
 
     fn column_sum(&self, col: usize) -> f64 {
@@ -211,13 +234,16 @@ impl<D: Design> Design for Standardized<D> {
     }
 
     fn column_cost(&self) -> f64 {
-        // the sum and the shift are plain passes over n numbers, several times cheaper than stored values
+        // The sum and the shift are plain passes over n numbers, many times cheaper than stored values. More than n / 8
+        // would have thin columns gathered for Gram matrices: those are better off with their stored values alone.
         let n = self.nrows() as f64;
-        if self.center.is_some() { (self.inner.column_cost() + n / 4.0).min(n) } else { self.inner.column_cost() }
+        if self.center.is_some() { (self.inner.column_cost() + n / 8.0).min(n) } else { self.inner.column_cost() }
     }
 
     fn prefers_gather(&self) -> bool {
-        self.inner.prefers_gather()
+        // Centred dense columns cost a sum and a shift for each product: a gathered copy of those in use does not.
+        let dense = self.inner.column_cost() >= self.nrows() as f64;
+        self.inner.prefers_gather() || (dense && self.center.is_some())
     }
 
     fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
@@ -242,6 +268,6 @@ impl<D: Design> Design for Standardized<D> {
 
     fn select_rows(&self, rows: &[usize]) -> Option<Box<dyn Design + '_>> {
         let inner = self.inner.select_rows(rows)?;
-        Some(Box::new(Standardized { inner, center: self.center.clone(), scale: self.scale.clone() }))
+        Some(Box::new(Standardized { inner, center: self.center.clone(), scale: self.scale.clone(), sq_norms: None }))
     }
 }

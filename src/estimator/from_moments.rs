@@ -1,5 +1,7 @@
 //! From moments to the solver's problem.
 
+use std::sync::Arc;
+
 use crate::design::AnyDesign;
 use crate::error::{Error, Result, check_length};
 use crate::estimator::Options;
@@ -51,8 +53,8 @@ impl Training<'static> {
             nfeatures: p,
             y: rows.y,
             nresponses,
-            means: if options.intercept { central.means } else { Vec::new() },
-            scales: if scales.iter().all(|&s| s == 1.0) { Vec::new() } else { scales },
+            means: if options.intercept { central.means.into() } else { Arc::default() },
+            scales: if scales.iter().all(|&s| s == 1.0) { Arc::default() } else { scales.into() },
             y_means: if options.intercept { central.y_means } else { vec![0.0; nresponses] },
             total,
             nobservations: moments.nrows(),

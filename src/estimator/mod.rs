@@ -4,6 +4,7 @@
 //! λ, and the options that all share ([`Options`]). Paths and cross-validation are in [`crate::path`] and
 //! [`crate::cross_validation`] and work for every one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ndarray::{ArrayBase, Data, Dimension};
@@ -34,6 +35,7 @@ macro_rules! shared_parameters {
     };
 }
 
+mod coefficients;
 mod elastic_net;
 mod from_moments;
 mod graphical_lasso;
@@ -122,7 +124,7 @@ pub struct Options {
     pub(crate) intercept: bool,
     pub(crate) standardize: bool,
     pub(crate) sample_weights: Option<Vec<f64>>,
-    pub(crate) feature_names: Option<Vec<String>>,
+    pub(crate) feature_names: Option<Arc<[String]>>,
     pub(crate) method: Method,
     pub(crate) accept_unconverged: bool,
 }

@@ -1,19 +1,21 @@
 //! Fitted linear models.
 
 use std::fmt;
+use std::sync::Arc;
 
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Axis, Data, Ix1, Ix2};
 
 use crate::certificate::{Certificate, Plain};
 use crate::design::{AsDesign, LinearOperator};
 use crate::error::{Error, Result, check_length};
+use crate::estimator::coefficients::Coefficients;
 use crate::solver::Status;
 
 /// What every fitted linear model holds.
 #[derive(Debug, Clone)]
 #[doc(hidden)]
 pub struct Fitted {
-    pub(crate) coefficients: Array2<f64>,
+    pub(crate) coefficients: Coefficients,
     pub(crate) intercept: Array1<f64>,
     pub(crate) lambda: f64,
     pub(crate) r_squared: f64,
@@ -21,8 +23,8 @@ pub struct Fitted {
     pub(crate) status: Status,
     pub(crate) iterations: usize,
     pub(crate) nobservations: usize,
-    pub(crate) feature_names: Option<Vec<String>>,
-    pub(crate) latent: Vec<f64>,
+    pub(crate) feature_names: Option<Arc<[String]>>,
+    pub(crate) latent: Coefficients,
 }
 
 /// What paths and cross-validation need of a fitted linear model.
@@ -54,8 +56,7 @@ pub trait Model: Sized + Send {
 
     /// Features with a coefficient that is not zero (for several responses: in any of them), in order.
     fn support(&self) -> Vec<usize> {
-        let rows = self.fitted().coefficients.axis_iter(Axis(0)).enumerate();
-        rows.filter(|(_, row)| row.iter().any(|&w| w != 0.0)).map(|(j, _)| j).collect()
+        self.fitted().coefficients.support()
     }
 
     /// R² on the training data (weighted if the fit was), over all responses together; NaN for a constant response.
@@ -65,7 +66,7 @@ pub trait Model: Sized + Send {
 
     /// W, features × responses.
     fn coefficient_matrix(&self) -> Array2<f64> {
-        self.fitted().coefficients.clone()
+        self.fitted().coefficients.to_array()
     }
 
     /// One intercept per response (0 if none was fitted).
@@ -117,9 +118,9 @@ impl Model for LinearModel {
 }
 
 impl LinearModel {
-    /// w, one coefficient per feature; zeros are exact.
+    /// w, one coefficient per feature; zeros are exact. A model stores only what is not zero until this is called.
     pub fn coefficients(&self) -> ArrayView1<'_, f64> {
-        self.fitted.coefficients.column(0)
+        ArrayView1::from(self.fitted.coefficients.slice())
     }
 
     /// b (0 if none was fitted).
@@ -130,7 +131,7 @@ impl LinearModel {
     /// The copies of the coefficients in the order in which the groups list their features, where the solver had them in
     /// an order of its own (scattered or overlapping groups); otherwise empty. For overlapping groups w is their sum.
     pub fn latent(&self) -> &[f64] {
-        &self.fitted.latent
+        self.fitted.latent.slice()
     }
 
     /// `Xw + b`.
@@ -185,7 +186,7 @@ impl Model for MultiTaskModel {
 }
 
 impl MultiTaskModel {
-    /// W, features × responses; zeros are exact.
+    /// W, features × responses; zeros are exact. A model stores only what is not zero until this is called.
     pub fn coefficients(&self) -> ArrayView2<'_, f64> {
         self.fitted.coefficients.view()
     }
@@ -236,8 +237,19 @@ const SHOWN: usize = 20;
 impl fmt::Display for Fitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (p, q) = self.coefficients.dim();
-        let size = |j: usize| self.coefficients.row(j).iter().map(|w| w * w).sum::<f64>().sqrt();
-        let mut rows: Vec<usize> = (0..p).filter(|&j| size(j) != 0.0).collect();
+        // feature, norm and coefficients of the rows that are not zero
+        let mut rows: Vec<(usize, f64, Vec<f64>)> = Vec::new();
+        for (j, t, value) in self.coefficients.nonzero() {
+            match rows.last_mut() {
+                Some((last, _, row)) if *last == j => row[t] = value,
+                _ => {
+                    let mut row = vec![0.0; q];
+                    row[t] = value;
+                    rows.push((j, 0.0, row));
+                }
+            }
+        }
+        rows.iter_mut().for_each(|(_, norm, row)| *norm = row.iter().map(|w| w * w).sum::<f64>().sqrt());
         let nonzero = rows.len();
         writeln!(
             f,
@@ -248,12 +260,12 @@ impl fmt::Display for Fitted {
             self.status
         )?;
         writeln!(f, "{}", self.certificate)?;
-        rows.sort_by(|&a, &b| size(b).total_cmp(&size(a)).then(a.cmp(&b)));
+        rows.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         let name = |j: usize| match &self.feature_names {
             Some(names) => names[j].clone(),
             None => format!("x{j}"),
         };
-        let width = rows.iter().take(SHOWN).map(|&j| name(j).chars().count()).max().unwrap_or(0).max(11);
+        let width = rows.iter().take(SHOWN).map(|row| name(row.0).chars().count()).max().unwrap_or(0).max(11);
         let line = |f: &mut fmt::Formatter<'_>, name: &str, values: &mut dyn Iterator<Item = f64>| {
             write!(f, "  {name:<width$}")?;
             for value in values.take(8) {
@@ -263,8 +275,8 @@ impl fmt::Display for Fitted {
             writeln!(f, "{}", if q > 8 { " …" } else { "" })
         };
         line(f, "(intercept)", &mut self.intercept.iter().copied())?;
-        for &j in rows.iter().take(SHOWN) {
-            line(f, &name(j), &mut self.coefficients.row(j).iter().copied())?;
+        for (j, _, row) in rows.iter().take(SHOWN) {
+            line(f, &name(*j), &mut row.iter().copied())?;
         }
         if nonzero > SHOWN {
             writeln!(f, "  … and {} more", nonzero - SHOWN)?;

@@ -24,8 +24,11 @@ mod faer;
 #[cfg(feature = "lapack")]
 mod lapack;
 mod small;
+mod subset_cholesky;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use subset_cholesky::SubsetCholesky;
 
 #[cfg(not(feature = "lapack"))]
 use faer as factorization;

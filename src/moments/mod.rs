@@ -263,8 +263,8 @@ impl Moments {
         for (t, &e) in e.iter().enumerate() {
             out.y_sums[t] += self.weight * e;
             out.squares[t] += 2.0 * self.y_sums[t] * e + self.weight * e * e;
-            for i in 0..p {
-                out.cross[t * p + i] += self.sums[i] * e + d[i] * self.y_sums[t] + self.weight * d[i] * e;
+            for (out, (sum, d)) in out.cross[t * p..(t + 1) * p].iter_mut().zip(self.sums.iter().zip(&d)) {
+                *out += sum * e + d * self.y_sums[t] + self.weight * d * e;
             }
         }
         out.shift = shift.to_vec();

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::design::Design;
+use crate::design::{Design, with_scratch};
 use crate::kernels;
 use crate::linalg;
 use crate::smooth::{HessianView, Quadratic};
@@ -105,12 +105,16 @@ impl GramCache {
     }
 }
 
-/// `m(w) = ½(w − w₀)ᵀH(w − w₀) + g₀ᵀ(w − w₀)` with the state `g = g₀ + H(w − w₀)`, both feature-major.
+/// `m(w) = ½(w − w₀)ᵀH(w − w₀) + g₀ᵀ(w − w₀)` with the state `g = g₀ + H(w − w₀)`, both feature-major. With several
+/// responses the rows of the state are padded with zeros to whole vectors: every update adds a multiple of one short row
+/// to all of them.
 #[derive(Debug)]
 pub(crate) struct GramModel<'a> {
     hessian: HessianView<'a>,
     ncols: usize,
     nresponses: usize,
+    /// Length of a row of the state.
+    width: usize,
     origin: Vec<f64>,
     gradient: Vec<f64>,
     energy: f64,
@@ -120,7 +124,16 @@ impl<'a> GramModel<'a> {
     /// The model around `origin` where the gradient is `gradient` and `‖∇F‖²/ν` is `energy`.
     pub fn new(hessian: HessianView<'a>, nresponses: usize, origin: Vec<f64>, gradient: Vec<f64>, energy: f64) -> Self {
         let ncols = origin.len() / nresponses;
-        Self { hessian, ncols, nresponses, origin, gradient, energy }
+        let width = if nresponses == 1 { 1 } else { nresponses.next_multiple_of(kernels::ROW_MULTIPLE) };
+        let mut model = Self { hessian, ncols, nresponses, width, origin, gradient, energy };
+        if width > nresponses {
+            let mut padded = vec![0.0; ncols * width];
+            for (row, g) in padded.chunks_exact_mut(width).zip(model.gradient.chunks_exact(nresponses)) {
+                row[..nresponses].copy_from_slice(g);
+            }
+            model.gradient = padded;
+        }
+        model
     }
 
     /// The state at the origin.
@@ -136,26 +149,40 @@ impl<'a> GramModel<'a> {
 impl Quadratic for GramModel<'_> {
     #[inline]
     fn block_gradient(&self, state: &[f64], cols: Range<usize>, g: &mut [f64]) {
-        let q = self.nresponses;
-        g.copy_from_slice(&state[cols.start * q..cols.end * q]);
+        let (q, width) = (self.nresponses, self.width);
+        if q == width {
+            g.copy_from_slice(&state[cols.start * q..cols.end * q]);
+            return;
+        }
+        for (g, row) in g.chunks_exact_mut(q).zip(state[cols.start * width..cols.end * width].chunks_exact(width)) {
+            g.copy_from_slice(&row[..q]);
+        }
     }
 
     #[inline]
     fn shift(&self, state: &mut [f64], cols: Range<usize>, delta: &[f64]) {
-        let q = self.nresponses;
+        let (q, width) = (self.nresponses, self.width);
         for (c, delta) in cols.zip(delta.chunks_exact(q)) {
             if q == 1 {
                 if delta[0] != 0.0 {
                     kernels::axpy(delta[0], self.column(c), state);
                 }
             } else if delta.iter().any(|&d| d != 0.0) {
-                for (state, &h) in state.chunks_exact_mut(q).zip(self.column(c)) {
-                    for (s, d) in state.iter_mut().zip(delta) {
-                        *s += h * d;
-                    }
+                if q == width {
+                    kernels::rank_one(self.column(c), delta, state);
+                } else {
+                    with_scratch(width, |row| {
+                        row[..q].copy_from_slice(delta);
+                        kernels::rank_one(self.column(c), row, state);
+                    });
                 }
             }
         }
+    }
+
+    fn shift_all(&self, state: &mut [f64], cols: &[usize], delta: &[f64]) {
+        let n = state.len();
+        kernels::axpy_lines(cols.len(), n, |k| self.column(cols[k]), |k, _| delta[k], state);
     }
 
     fn block_hessian(&self, cols: Range<usize>, h: &mut [f64]) {
@@ -166,10 +193,13 @@ impl Quadratic for GramModel<'_> {
     }
 
     fn value(&self, w: &[f64], state: &[f64]) -> f64 {
-        let twice: f64 = (w.iter().zip(&self.origin))
-            .zip(state.iter().zip(&self.gradient))
-            .map(|((w, o), (g, g0))| (w - o) * (g + g0))
-            .sum();
+        let (q, width) = (self.nresponses, self.width);
+        // Rows of full width are one long row.
+        let (q, width) = if q == width { (w.len(), w.len()) } else { (q, width) };
+        let rows = w.chunks_exact(q.max(1)).zip(self.origin.chunks_exact(q.max(1)));
+        let slopes = state.chunks_exact(width.max(1)).zip(self.gradient.chunks_exact(width.max(1)));
+        let twice: f64 =
+            rows.zip(slopes).map(|((w, o), (g, g0))| kernels::dot_of_differences(w, o, &g[..q], &g0[..q])).sum();
         0.5 * twice
     }
 
@@ -179,5 +209,44 @@ impl Quadratic for GramModel<'_> {
 
     fn hessian(&self) -> Option<HessianView<'_>> {
         Some(self.hessian)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use approx::assert_abs_diff_eq;
+
+    use super::*;
+
+    #[test]
+    fn state_and_value_follow_the_coefficients_for_any_number_of_responses() {
+        let (columns, stride) = (3, 8);
+        let mut values = vec![0.0; stride * columns];
+        for (c, h) in [[4.0, 1.0, 0.5], [1.0, 3.0, -0.25], [0.5, -0.25, 2.0]].iter().enumerate() {
+            values[c * stride..c * stride + columns].copy_from_slice(h);
+        }
+        let h = |i: usize, j: usize| values[j * stride + i];
+        for q in [1, 2, 3, 4, 5, 8, 20, 33, 37] {
+            let origin: Vec<f64> = (0..columns * q).map(|i| (i % 5) as f64).collect();
+            let gradient: Vec<f64> = (0..columns * q).map(|i| 0.5 - (i % 3) as f64).collect();
+            let view = HessianView { values: &values, stride };
+            let model = GramModel::new(view, q, origin.clone(), gradient.clone(), 7.0);
+            let mut state = model.state();
+            let delta: Vec<f64> = (0..columns * q).map(|i| ((7 * i) % 11) as f64 - 5.0).collect();
+            model.shift(&mut state, 0..1, &delta[..q]);
+            model.shift(&mut state, 1..3, &delta[q..]);
+            let mut now = vec![0.0; columns * q];
+            model.block_gradient(&state, 0..columns, &mut now);
+            let mut value = 0.0;
+            for t in 0..q {
+                for i in 0..columns {
+                    let slope: f64 = (0..columns).map(|j| h(i, j) * delta[j * q + t]).sum();
+                    assert_abs_diff_eq!(now[i * q + t], gradient[i * q + t] + slope, epsilon = 1e-12);
+                    value += delta[i * q + t] * (gradient[i * q + t] + 0.5 * slope);
+                }
+            }
+            let w: Vec<f64> = origin.iter().zip(&delta).map(|(o, d)| o + d).collect();
+            assert_abs_diff_eq!(model.value(&w, &state), value, epsilon = 1e-10);
+        }
     }
 }

@@ -73,6 +73,37 @@ pub(crate) trait Quadratic: Sync {
     fn block_gradient(&self, state: &[f64], cols: Range<usize>, g: &mut [f64]);
     /// The state after `w_B ← w_B + delta`.
     fn shift(&self, state: &mut [f64], cols: Range<usize>, delta: &[f64]);
+    /// The state after `w_j ← w_j + delta_j` for scattered columns of a model with one response.
+    fn shift_all(&self, state: &mut [f64], cols: &[usize], delta: &[f64]) {
+        for (&j, d) in cols.iter().zip(delta) {
+            if *d != 0.0 {
+                self.shift(state, j..j + 1, std::slice::from_ref(d));
+            }
+        }
+    }
+    /// Columns that are worth treating together when each is a block of its own: their gradients in one go, then one after
+    /// the other with H between them, then one update. The same steps, fewer trips of the state through the caches.
+    fn strip(&self) -> usize {
+        1
+    }
+    /// [`block_gradient`](Self::block_gradient) for scattered columns.
+    fn strip_gradient(&self, state: &[f64], cols: &[usize], g: &mut [f64]) {
+        let q = g.len() / cols.len().max(1);
+        for (&j, g) in cols.iter().zip(g.chunks_exact_mut(q)) {
+            self.block_gradient(state, j..j + 1, g);
+        }
+    }
+    /// `h ← H_BB` for scattered columns.
+    fn strip_hessian(&self, _cols: &[usize], h: &mut [f64]) {
+        h.fill(0.0);
+    }
+    /// The state after `w_B ← w_B + delta` for scattered columns.
+    fn strip_shift(&self, state: &mut [f64], cols: &[usize], delta: &[f64]) {
+        let q = delta.len() / cols.len().max(1);
+        for (&j, delta) in cols.iter().zip(delta.chunks_exact(q)) {
+            self.shift(state, j..j + 1, delta);
+        }
+    }
     /// `h ← H_BB`, k×k for k columns.
     fn block_hessian(&self, cols: Range<usize>, h: &mut [f64]);
     /// `m(w)` up to a constant.

@@ -9,7 +9,7 @@ use crate::penalty::BlockPenalty;
 use crate::smooth::Quadratic;
 use crate::solver::anderson::Anderson;
 use crate::solver::block_minimiser::Curvature;
-use crate::solver::newton;
+use crate::solver::newton::{self, Factor};
 
 /// A block of the penalty and where its columns stand in the model.
 #[derive(Debug, Clone)]
@@ -40,6 +40,39 @@ pub(crate) struct InnerStop {
     pub deadline: Option<std::time::Instant>,
     pub anderson: usize,
     pub newton: bool,
+    /// What a sweep may leave on the table.
+    pub negligible: f64,
+    /// Begin with a Newton step: the start is the solution for a λ nearby.
+    pub newton_first: bool,
+}
+
+/// Most Newton steps in a row that go only a part of the way.
+const PARTIAL_STEPS: usize = 30;
+
+/// Blocks that may enter at once: that many, or one for that many which are not zero.
+const FEW: usize = 16;
+
+/// One sweep in so many visits the blocks that are zero.
+const EVERY: usize = 5;
+
+/// Single-column blocks that are treated together.
+struct Strip {
+    /// Places in the list of blocks.
+    members: Vec<usize>,
+    /// Their local columns.
+    cols: Vec<usize>,
+    /// H between them.
+    hessian: Vec<f64>,
+}
+
+/// The blocks that a sweep visits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Over {
+    All,
+    /// Those that are not zero: most of the work of a sweep over all is to find that zeros stay zero.
+    Nonzeros,
+    /// Those that are zero and whose critical λ is above this: what a Newton step cannot move. The others are its business.
+    Zeros(f64),
 }
 
 impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
@@ -47,13 +80,32 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
         active.cols.start * self.nresponses..active.cols.end * self.nresponses
     }
 
-    /// One pass over all blocks; returns whether anything moved.
-    pub(crate) fn sweep(&self, w: &mut [f64], state: &mut [f64], scratch: &mut Scratch) -> bool {
+    /// One pass over all blocks, or over those that are zero; returns whether anything moved. Moves that promise a decrease
+    /// of less than `least` are not made: next to a minimum most would only stir rounding errors, at the price of an update
+    /// each.
+    pub(crate) fn sweep(
+        &self,
+        w: &mut [f64],
+        state: &mut [f64],
+        (over, least): (Over, f64),
+        scratch: &mut Scratch,
+    ) -> bool {
         let mut moved = false;
         for (active, curvature) in self.blocks.iter().zip(self.curvatures) {
             let range = self.slice(active);
             let size = range.len();
             let (g, v) = scratch.pair(size);
+            if over == Over::Nonzeros && w[range.clone()].iter().all(|&w| w == 0.0) {
+                continue;
+            }
+            if let Over::Zeros(above) = over {
+                self.model.block_gradient(state, active.cols.clone(), g);
+                if w[range.clone()].iter().any(|&w| w != 0.0)
+                    || self.penalty.critical_lambda_block(active.id, g) <= above
+                {
+                    continue;
+                }
+            }
             if curvature.largest <= 0.0 {
                 // A column of zeros: the fit does not depend on it, but a start may have put something there to pay for.
                 if w[range.clone()].iter().any(|&w| w != 0.0) && !self.penalty.is_free(active.id, self.lambda) {
@@ -68,18 +120,96 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
             self.model.block_gradient(state, active.cols.clone(), g);
             let current = &mut w[range];
             curvature.minimise(self.penalty, active.id, self.lambda, current, g, v);
-            let mut changed = false;
-            for ((w, v), g) in current.iter_mut().zip(&*v).zip(g.iter_mut()) {
-                *g = v - *w;
+            let (mut changed, mut size) = (false, 0.0);
+            for ((w, v), g) in current.iter().zip(&*v).zip(g.iter_mut()) {
+                *g = v - w;
                 changed |= *g != 0.0;
-                *w = *v;
+                size += *g * *g;
             }
-            if changed {
+            if changed && 0.5 * curvature.largest * size >= least {
                 moved = true;
+                current.copy_from_slice(v);
                 self.model.shift(state, active.cols.clone(), g);
             }
         }
         moved
+    }
+
+    /// [`sweep`](Self::sweep) over strips of single columns: the same steps in the same order, with the gradients of a strip
+    /// taken at once and mended by its Hessian.
+    fn sweep_strips(
+        &self,
+        strips: &[Strip],
+        w: &mut [f64],
+        state: &mut [f64],
+        least: f64,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let q = self.nresponses;
+        let mut moved = false;
+        let (mut gradients, mut deltas) = (Vec::new(), Vec::new());
+        for strip in strips {
+            let m = strip.cols.len();
+            gradients.resize(m * q, 0.0);
+            deltas.clear();
+            deltas.resize(m * q, 0.0);
+            self.model.strip_gradient(state, &strip.cols, &mut gradients);
+            let mut any = false;
+            for (i, (&k, &col)) in strip.members.iter().zip(&strip.cols).enumerate() {
+                let (active, curvature) = (&self.blocks[k], self.curvatures[k]);
+                let (g, v) = scratch.pair(q);
+                g.copy_from_slice(&gradients[i * q..(i + 1) * q]);
+                for (h, delta) in strip.hessian[i * m..i * m + i].iter().zip(deltas.chunks_exact(q)) {
+                    g.iter_mut().zip(delta).for_each(|(g, d)| *g += h * d);
+                }
+                let current = &mut w[col * q..(col + 1) * q];
+                curvature.minimise(self.penalty, active.id, self.lambda, current, g, v);
+                let (mut changed, mut size) = (false, 0.0);
+                for ((w, v), g) in current.iter().zip(&*v).zip(g.iter_mut()) {
+                    *g = v - w;
+                    changed |= *g != 0.0;
+                    size += *g * *g;
+                }
+                if changed && 0.5 * curvature.largest * size >= least {
+                    any = true;
+                    current.copy_from_slice(v);
+                    deltas[i * q..(i + 1) * q].copy_from_slice(g);
+                }
+            }
+            if any {
+                moved = true;
+                self.model.strip_shift(state, &strip.cols, &deltas);
+            }
+        }
+        moved
+    }
+
+    /// The blocks that a sweep visits, in strips; none where strips do not pay or blocks have several columns.
+    fn strips(&self, over: Over, w: &[f64]) -> Vec<Strip> {
+        let visited = |k: &usize| {
+            let active = &self.blocks[*k];
+            self.curvatures[*k].largest > 0.0 && (over == Over::All || w[self.slice(active)].iter().any(|&w| w != 0.0))
+        };
+        let members: Vec<usize> = (0..self.blocks.len()).filter(visited).collect();
+        let strip = |members: &[usize]| {
+            let cols: Vec<usize> = members.iter().map(|&k| self.blocks[k].cols.start).collect();
+            let mut hessian = vec![0.0; cols.len() * cols.len()];
+            self.model.strip_hessian(&cols, &mut hessian);
+            Strip { members: members.to_vec(), cols, hessian }
+        };
+        members.chunks(self.model.strip()).map(strip).collect()
+    }
+
+    /// Whether all is ready for strips.
+    fn has_strips(&self, w: &[f64]) -> bool {
+        let zero_column = |(active, c): (&Active, &&Curvature)| {
+            // Columns of zeros have a case of their own in `sweep`.
+            c.largest <= 0.0 && w[self.slice(active)].iter().any(|&w| w != 0.0)
+        };
+        self.nresponses > 1
+            && self.model.strip() > 1
+            && self.blocks.iter().all(|a| a.cols.len() == 1)
+            && !self.blocks.iter().zip(self.curvatures).any(zero_column)
     }
 
     /// The duality gap of the inner problem at (w, state); one pass over the working columns in residual form, none in
@@ -146,44 +276,111 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
         self.model.value(w, state) + penalty
     }
 
+    /// The local columns of the blocks that are not zero.
+    fn support(&self, w: &[f64]) -> Vec<usize> {
+        let nonzero = self.blocks.iter().filter(|a| w[self.slice(a)].iter().any(|&w| w != 0.0));
+        nonzero.flat_map(|a| a.cols.clone()).collect()
+    }
+
+    /// The critical λ above which zero blocks should enter after a full Newton step: λ if they are few; if they are many, the
+    /// worst of them first, as most of the others will not be wanted then.
+    fn entry_threshold(&self, w: &[f64], state: &[f64], scratch: &mut Scratch) -> f64 {
+        let (mut largest, mut count, mut nonzero) = (self.lambda, 0, 0);
+        for active in self.blocks {
+            let range = self.slice(active);
+            let (g, _) = scratch.pair(range.len());
+            if w[range].iter().any(|&w| w != 0.0) {
+                nonzero += 1;
+                continue;
+            }
+            self.model.block_gradient(state, active.cols.clone(), g);
+            let critical = self.penalty.critical_lambda_block(active.id, g);
+            if critical > self.lambda && critical.is_finite() {
+                largest = largest.max(critical);
+                count += 1;
+            }
+        }
+        if count <= (nonzero / FEW).max(FEW) { self.lambda } else { 0.5 * (self.lambda + largest) }
+    }
+
     /// Sweeps, extrapolates and finishes by Newton steps until the inner gap is small enough; returns the sweeps made.
-    pub(crate) fn run(&self, w: &mut [f64], state: &mut [f64], stop: InnerStop) -> usize {
+    pub(super) fn run(&self, w: &mut [f64], state: &mut [f64], factor: &mut Factor, stop: InnerStop) -> usize {
         let mut scratch = Scratch::default();
         let mut anderson = Anderson::new(stop.anderson);
         let stored = self.model.hessian().is_some();
-        let mut schedule = newton::Schedule::new(stop.newton && self.nresponses == 1 && stored);
+        let mut schedule = newton::Schedule::new(stop.newton && self.nresponses == 1 && stored, stop.newton_first);
         // In Gram form the gap is free; in residual form it costs half a sweep.
-        let check_every = if stored { 1 } else { 5 };
+        let check_every = if stored { 1 } else { EVERY };
+        // Inside a block of several columns single coefficients may be zero: only sweeps find them.
+        let singles = self.blocks.iter().all(|a| a.cols.len() == 1);
+        let in_strips = self.has_strips(w);
+        let all = if in_strips { self.strips(Over::All, w) } else { Vec::new() };
+        let mut nonzero: Vec<Strip> = Vec::new();
+        let mut least = stop.negligible / self.blocks.len().max(1) as f64;
         let mut sweeps = 0;
         while sweeps < stop.max_sweeps {
-            let moved = self.sweep(w, state, &mut scratch);
-            sweeps += 1;
-            if !moved {
-                break;
-            }
+            let mut step = None;
             if schedule.due(sweeps) {
-                let support = self.blocks.iter().map(|a| &w[self.slice(a)]).filter(|w| w.iter().any(|&w| w != 0.0));
-                let support = support.map(<[f64]>::len).sum();
-                if schedule.affordable(sweeps, support, state.len()) {
-                    let step = newton::step(self, w, state);
-                    schedule.report(sweeps, step);
-                    if step != newton::Step::Rejected {
-                        anderson.clear();
+                // A step that stops part of the way has dropped coefficients: the next one starts from a better support.
+                for _ in 0..PARTIAL_STEPS {
+                    let support = self.support(w);
+                    let near = factor.is_near(&support);
+                    if !schedule.affordable(sweeps, near, support.len(), state.len()) {
+                        break;
+                    }
+                    let taken = newton::step(self, w, state, least, factor);
+                    schedule.report(sweeps, taken, factor.follows());
+                    step = Some(taken);
+                    if taken != newton::Step::Partial || !factor.follows() {
+                        break;
                     }
                 }
-            } else if let Some((w_new, state_new)) = anderson.push(w, state)
+                if step.is_some_and(|step| step != newton::Step::Rejected) {
+                    anderson.clear();
+                }
+            }
+            // After a full step the support is at its minimum: what is left to do is elsewhere.
+            let over = match step {
+                Some(newton::Step::Full) if singles => Over::Zeros(self.entry_threshold(w, state, &mut scratch)),
+                _ if sweeps % EVERY == 0 => Over::All,
+                _ => Over::Nonzeros,
+            };
+            let moved = match over {
+                Over::All if in_strips => self.sweep_strips(&all, w, state, least, &mut scratch),
+                Over::Nonzeros if in_strips => {
+                    if nonzero.is_empty() {
+                        nonzero = self.strips(over, w);
+                    }
+                    self.sweep_strips(&nonzero, w, state, least, &mut scratch)
+                }
+                _ => self.sweep(w, state, (over, least), &mut scratch),
+            };
+            if over == Over::All {
+                nonzero.clear();
+            }
+            sweeps += 1;
+            if step.is_none()
+                && let Some((w_new, state_new)) = anderson.push(w, state)
                 && self.objective(&w_new, &state_new) < self.objective(w, state)
             {
                 w.copy_from_slice(&w_new);
                 state.copy_from_slice(&state_new);
             }
-            if sweeps % check_every == 0 {
+            if sweeps % check_every == 1 % check_every || !moved {
                 if self.gap(w, state, &mut scratch) <= stop.gap {
                     break;
                 }
                 if stop.deadline.is_some_and(|d| std::time::Instant::now() >= d) {
                     break;
                 }
+            }
+            if !moved && over == Over::Nonzeros {
+                sweeps = sweeps.next_multiple_of(EVERY);
+            } else if !moved && over == Over::All {
+                if least == 0.0 {
+                    break;
+                }
+                least = if least > f64::MIN_POSITIVE { 1e-6 * least } else { 0.0 };
             }
         }
         sweeps

@@ -12,7 +12,8 @@ use crate::problem::{Certificate, Problem};
 use crate::smooth::{GramModel, HessianView, LogDet, LogDetModel, LogDetPoint, Quadratic, Smooth};
 use crate::solver::anderson::Anderson;
 use crate::solver::block_minimiser::Curvature;
-use crate::solver::descent::{Active, Descent, InnerStop, Scratch};
+use crate::solver::descent::{Active, Descent, InnerStop, Over, Scratch};
+use crate::solver::newton::Factor;
 use crate::solver::{Run, Solution, Solver, Start, Status, Stopping, Watch};
 
 /// Proximal Newton for log det terms. An iteration is one Newton step.
@@ -190,12 +191,14 @@ impl NewtonState {
                 deadline,
                 anderson: 5,
                 newton: true,
+                negligible: 0.0,
+                newton_first: false,
             };
             let model = GramModel::new(view, 1, start.clone(), g, smooth.newton_energy(&self.point));
             let mut state = model.state();
             let mut w = start.clone();
             inner_descent(&model, &inner, &blocks, |descent| {
-                descent.run(&mut w, &mut state, stop);
+                descent.run(&mut w, &mut state, &mut Factor::default(), stop);
             });
             w
         } else {
@@ -268,7 +271,7 @@ fn sweep_until(
     let mut gained = 0.0;
     for sweep in 0..max_sweeps.max(1) {
         before.copy_from_slice(w);
-        if !descent.sweep(w, &mut state, &mut scratch) {
+        if !descent.sweep(w, &mut state, (Over::All, 0.0), &mut scratch) {
             return;
         }
         let steps = w.iter().zip(&before).zip(descent.curvatures);

@@ -1,27 +1,35 @@
 //! The exact finish: Newton steps on the coefficients that are not zero, where the penalty is twice differentiable.
 //!
-//! For the lasso this is the solution of the normal equations on the support; sweeps mend what it cannot see.
+//! For the lasso this is the solution of the normal equations on the support; sweeps mend what it cannot see. Taken
+//! before the first sweep at a new λ it is the step of the homotopy (Osborne, Presnell and Turlach 2000): exact until
+//! the support changes.
 
-use crate::linalg::Cholesky;
+use crate::linalg::{Cholesky, SubsetCholesky};
 use crate::penalty::BlockPenalty;
-use crate::smooth::Quadratic;
+use crate::smooth::{HessianView, Quadratic};
 use crate::solver::descent::Descent;
 
-/// When to try a Newton step. A factorisation costs as much as many sweeps, and pays only once the support is nearly
-/// right: so the first waits for sweeps of about half its cost, and each that could not go all the way doubles the wait.
+/// When to try a Newton step. One that finds its factor almost ready costs as much as a few sweeps; a new factor costs as
+/// much as many, and pays only once the support is nearly right: so the first waits for sweeps of about half its cost,
+/// and each that could not go all the way doubles the wait.
 pub(super) struct Schedule {
     enabled: bool,
     next: usize,
     wait: usize,
+    /// The last step went all the way: the next is worth a new factor, too.
+    trusted: bool,
 }
 
 /// Ridge for singular Hessians, relative to the largest diagonal element.
 const RIDGE: f64 = 1e-10;
 
+/// Rounds in which coefficients that cross zero are dropped.
+const PIVOTS: usize = 10;
+
 /// How far a Newton step went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// All the way: the next one may finish.
+    /// All the way; coefficients that would have crossed zero stopped there.
     Full,
     /// A part of the way: the support is still changing.
     Partial,
@@ -30,23 +38,24 @@ pub(super) enum Step {
 }
 
 impl Schedule {
-    pub(super) fn new(enabled: bool) -> Self {
-        Self { enabled, next: 2, wait: 2 }
+    /// `at_once`: begin with a step, not with sweeps.
+    pub(super) fn new(enabled: bool, at_once: bool) -> Self {
+        Self { enabled, next: if at_once { 0 } else { 2 }, wait: 1, trusted: false }
     }
 
     pub(super) fn due(&self, sweeps: usize) -> bool {
         self.enabled && sweeps >= self.next
     }
 
-    /// Sweeps that cost as much as a Newton step on `support` coefficients of a model with `columns` columns:
+    /// Sweeps that cost as much as a new factor for `support` coefficients of a model with `columns` columns:
     /// m³/3 flops at matrix speed against 2·m·columns at memory speed, about eight times slower.
     fn cost(support: usize, columns: usize) -> usize {
         support * support / (48 * columns.max(1))
     }
 
-    /// Puts the step off if it is dear and sweeps have not yet done as much.
-    pub(super) fn affordable(&mut self, sweeps: usize, support: usize, columns: usize) -> bool {
-        let earliest = Self::cost(support, columns) / 2;
+    /// Puts the step off if it is dear (the factor is not `near`) and sweeps have not yet done as much.
+    pub(super) fn affordable(&mut self, sweeps: usize, near: bool, support: usize, columns: usize) -> bool {
+        let earliest = if near || self.trusted { 0 } else { Self::cost(support, columns) / 2 };
         if sweeps < earliest {
             self.next = earliest;
             return false;
@@ -55,91 +64,180 @@ impl Schedule {
         true
     }
 
-    pub(super) fn report(&mut self, sweeps: usize, step: Step) {
-        self.wait = if step == Step::Full { 1 } else { (2 * self.wait).min(256) };
+    /// `follows`: the step came from a factor that follows the support.
+    pub(super) fn report(&mut self, sweeps: usize, step: Step, follows: bool) {
+        self.wait = match step {
+            Step::Full => 1,
+            Step::Partial if follows => 1,
+            _ => (2 * self.wait).min(256),
+        };
         self.next = sweeps + self.wait;
+        self.trusted = follows && step == Step::Full;
     }
 }
 
-/// One damped Newton step on the support, taken if the objective falls.
+/// The factor of the Hessian on the support, kept from step to step and from λ to λ where the penalty adds the same
+/// number to every diagonal element: local columns of the Gram form are its indices.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Factor {
+    cholesky: SubsetCholesky,
+    shift: f64,
+}
+
+impl Factor {
+    /// Follows the columns of the model to their new places.
+    pub(super) fn rename(&mut self, new: impl Fn(usize) -> Option<usize>) {
+        self.cholesky.rename(new);
+    }
+
+    /// Whether there is one: the penalty lets it follow the support.
+    pub(super) fn follows(&self) -> bool {
+        !self.cholesky.index().is_empty()
+    }
+
+    /// Whether a few changes make it the factor for this support.
+    pub(super) fn is_near(&self, support: &[usize]) -> bool {
+        self.cholesky.is_near(support)
+    }
+
+    /// `H_SS⁻¹ slope`, in the order of `support`; `None` if H is singular there.
+    fn solve(&mut self, hessian: HessianView<'_>, shift: f64, support: &[usize], slope: &[f64]) -> Option<Vec<f64>> {
+        if shift != self.shift {
+            self.cholesky.clear();
+            self.shift = shift;
+        }
+        let column = |j: usize| &hessian.values[j * hessian.stride..(j + 1) * hessian.stride];
+        let mut order: Vec<usize> = (0..support.len()).collect();
+        order.sort_unstable_by_key(|&k| support[k]);
+        let sorted: Vec<usize> = order.iter().map(|&k| support[k]).collect();
+        self.cholesky.follow(&sorted, column, shift).ok()?;
+        let place = |j: &usize| sorted.binary_search(j).map(|k| order[k]);
+        let places: Vec<usize> = self.cholesky.index().iter().map(place).collect::<Result<_, _>>().ok()?;
+        let mut b: Vec<f64> = places.iter().map(|&k| slope[k]).collect();
+        self.cholesky.solve_in_place(&mut b);
+        let mut direction = vec![0.0; support.len()];
+        for (&k, b) in places.iter().zip(b) {
+            direction[k] = b;
+        }
+        Some(direction)
+    }
+}
+
+/// The coefficients that a Newton step moves.
+#[derive(Default)]
+struct Support {
+    columns: Vec<usize>,
+    /// Whether the coefficient may stick at zero.
+    kinked: Vec<bool>,
+    /// Minus the gradient of the objective.
+    slope: Vec<f64>,
+    /// (first, its Hessian of Ω) for every block.
+    blocks: Vec<(usize, Vec<f64>)>,
+}
+
+impl Support {
+    /// `None` where the penalty has no second derivative.
+    fn new<M: Quadratic, P: BlockPenalty + ?Sized>(
+        inner: &Descent<'_, M, P>,
+        w: &[f64],
+        state: &[f64],
+    ) -> Option<Self> {
+        let mut support = Self::default();
+        let coordinate_kinks = inner.penalty.has_coordinate_kinks();
+        let (mut grad, mut hess, mut scratch) = (Vec::new(), Vec::new(), [0.0]);
+        for active in inner.blocks {
+            let cols = active.cols.clone();
+            let wb = &w[cols.clone()];
+            if wb.iter().all(|&w| w == 0.0) {
+                continue;
+            }
+            let k = cols.len();
+            grad.clear();
+            grad.resize(k, 0.0);
+            hess.clear();
+            hess.resize(k * k, 0.0);
+            if !inner.penalty.curvature_block(active.id, inner.lambda, wb, &mut grad, &mut hess) {
+                return None;
+            }
+            let kinked = (coordinate_kinks || k == 1) && !inner.penalty.is_free(active.id, inner.lambda);
+            let first = support.columns.len();
+            let local: Vec<usize> = (0..k).filter(|&i| wb[i] != 0.0 || !kinked).collect();
+            for &i in &local {
+                let c = cols.start + i;
+                inner.model.block_gradient(state, c..c + 1, &mut scratch);
+                support.columns.push(c);
+                support.kinked.push(kinked);
+                support.slope.push(-(scratch[0] + grad[i]));
+            }
+            let reduced = local.iter().flat_map(|&i| local.iter().map(move |&j| (i, j))).map(|(i, j)| hess[i * k + j]);
+            support.blocks.push((first, reduced.collect()));
+        }
+        (!support.columns.is_empty()).then_some(support)
+    }
+
+    /// The one number that Ω adds to all diagonal elements of the Hessian, if that is all it does.
+    fn shift(&self) -> Option<f64> {
+        let first = *self.blocks.first()?.1.first()?;
+        self.blocks.iter().all(|(_, h)| h.len() == 1 && h[0] == first).then_some(first)
+    }
+
+    /// H_SS of model and penalty, column-major.
+    fn hessian(&self, hessian: HessianView<'_>) -> Vec<f64> {
+        let m = self.columns.len();
+        let mut h = vec![0.0; m * m];
+        for (to, &j) in h.chunks_exact_mut(m).zip(&self.columns) {
+            let column = &hessian.values[j * hessian.stride..];
+            for (h, &i) in to.iter_mut().zip(&self.columns) {
+                *h = column[i];
+            }
+        }
+        for (first, block) in &self.blocks {
+            let k = block.len().isqrt();
+            for a in 0..k {
+                for b in 0..k {
+                    h[(first + a) * m + first + b] += block[a * k + b];
+                }
+            }
+        }
+        h
+    }
+}
+
+/// One damped Newton step on the support, taken if the objective falls; one that promises less than `least` counts as taken.
 pub(super) fn step<M: Quadratic, P: BlockPenalty + ?Sized>(
     inner: &Descent<'_, M, P>,
     w: &mut [f64],
     state: &mut [f64],
+    least: f64,
+    factor: &mut Factor,
 ) -> Step {
     let Some(hessian) = inner.model.hessian() else { return Step::Rejected };
-    let mut support = Vec::new();
-    let mut kinked = Vec::new();
-    let mut slope = Vec::new();
-    let mut blocks = Vec::new(); // (first, last) in `support` and the block's Hessian of Ω
-    let mut scratch = vec![0.0];
-    let coordinate_kinks = inner.penalty.has_coordinate_kinks();
-    for active in inner.blocks {
-        let cols = active.cols.clone();
-        let wb = &w[cols.clone()];
-        if wb.iter().all(|&w| w == 0.0) {
-            continue;
+    let Some(support) = Support::new(inner, w, state) else { return Step::Rejected };
+    if let Some(shift) = support.shift()
+        && let Some(direction) = factor.solve(hessian, shift, &support.columns, &support.slope)
+        && direction.iter().all(|d| d.is_finite())
+    {
+        let promised: f64 = 0.5 * support.slope.iter().zip(&direction).map(|(s, d)| s * d).sum::<f64>();
+        if promised <= least {
+            return Step::Full;
         }
-        let k = cols.len();
-        let mut grad = vec![0.0; k];
-        let mut hess = vec![0.0; k * k];
-        if !inner.penalty.curvature_block(active.id, inner.lambda, wb, &mut grad, &mut hess) {
-            return Step::Rejected;
+        if pivot(inner, (&mut *w, &mut *state), factor, &support, direction.clone()) {
+            return Step::Full;
         }
-        let free = inner.penalty.is_free(active.id, inner.lambda);
-        let first = support.len();
-        let mut local = Vec::new();
-        for (i, c) in cols.enumerate() {
-            if wb[i] != 0.0 || !(coordinate_kinks || k == 1) || free {
-                inner.model.block_gradient(state, c..c + 1, &mut scratch);
-                support.push(c);
-                kinked.push((coordinate_kinks || k == 1) && !free);
-                slope.push(-(scratch[0] + grad[i]));
-                local.push(i);
-            }
-        }
-        if k > 1 {
-            let m = local.len();
-            let mut reduced = vec![0.0; m * m];
-            for (a, &i) in local.iter().enumerate() {
-                for (b, &j) in local.iter().enumerate() {
-                    reduced[a * m + b] = hess[i * k + j];
-                }
-            }
-            blocks.push((first, reduced));
-        } else {
-            blocks.push((first, hess));
-        }
+        return search(inner, w, state, &support, &direction);
     }
-    let m = support.len();
-    if m == 0 {
-        return Step::Rejected;
-    }
-    let mut h = vec![0.0; m * m];
-    for (c, &j) in support.iter().enumerate() {
-        let column = &hessian.values[j * hessian.stride..];
-        for (r, &i) in support.iter().enumerate() {
-            h[c * m + r] = column[i];
-        }
-    }
-    for (first, block) in &blocks {
-        let k = block.len().isqrt();
-        for a in 0..k {
-            for b in 0..k {
-                h[(first + a) * m + first + b] += block[a * k + b];
-            }
-        }
-    }
+    let m = support.columns.len();
+    let mut h = support.hessian(hessian);
     // Where the rows cannot tell the coefficients of the support apart, h is singular, and a factor of it may be noise. With
     // a small ridge the step is long along the null space, down the slope of Ω, and ends where the first of them is zero.
     let largest = (0..m).map(|i| h[i * m + i]).fold(0.0, f64::max);
     for ridge in [0.0, RIDGE * largest] {
         (0..m).for_each(|i| h[i * m + i] += ridge);
-        let Ok(factor) = Cholesky::factor(&h, m) else { continue };
-        let mut direction = slope.clone();
-        factor.solve_in_place(&mut direction);
+        let Ok(cholesky) = Cholesky::factor(&h, m) else { continue };
+        let mut direction = support.slope.clone();
+        cholesky.solve_in_place(&mut direction);
         if direction.iter().all(|d| d.is_finite()) {
-            let step = search(inner, w, state, &support, &kinked, &direction);
+            let step = search(inner, w, state, &support, &direction);
             if step != Step::Rejected {
                 return step;
             }
@@ -148,44 +246,104 @@ pub(super) fn step<M: Quadratic, P: BlockPenalty + ?Sized>(
     Step::Rejected
 }
 
+/// Takes the whole step: the coefficients that it would carry across zero are set to zero and the others solved for anew, until
+/// none crosses (block principal pivoting, without the way back: sweeps bring in what should not have gone). Returns whether
+/// the objective fell; nothing changes otherwise.
+fn pivot<M: Quadratic, P: BlockPenalty + ?Sized>(
+    inner: &Descent<'_, M, P>,
+    (w, state): (&mut [f64], &mut [f64]),
+    factor: &mut Factor,
+    support: &Support,
+    mut direction: Vec<f64>,
+) -> bool {
+    let Some(hessian) = inner.model.hessian() else { return false };
+    let shift = factor.shift;
+    let mut kept: Vec<usize> = (0..support.columns.len()).collect();
+    for _ in 0..PIVOTS {
+        let before = kept.len();
+        kept.retain(|&k| {
+            let old = w[support.columns[k]];
+            let crosses = support.kinked[k] && (old + direction[k]) * old <= 0.0;
+            if crosses {
+                direction[k] = -old;
+            }
+            !crosses
+        });
+        if kept.len() == before {
+            let columns = &support.columns;
+            let mut w_new = w.to_vec();
+            columns.iter().zip(&direction).for_each(|(&j, d)| w_new[j] = if *d == -w[j] { 0.0 } else { w[j] + d });
+            let mut state_new = state.to_vec();
+            inner.model.shift_all(&mut state_new, columns, &direction);
+            let falls = inner.objective(&w_new, &state_new) < inner.objective(w, state);
+            if falls {
+                w.copy_from_slice(&w_new);
+                state.copy_from_slice(&state_new);
+            }
+            return falls;
+        }
+        if kept.is_empty() {
+            return false;
+        }
+        // The slope of the kept ones, where the others are already at zero.
+        let columns: Vec<usize> = kept.iter().map(|&k| support.columns[k]).collect();
+        let mut slope: Vec<f64> = kept.iter().map(|&k| support.slope[k]).collect();
+        let mut gone = vec![true; support.columns.len()];
+        kept.iter().for_each(|&k| gone[k] = false);
+        for (k, &j) in support.columns.iter().enumerate().filter(|(k, _)| gone[*k]) {
+            let column = &hessian.values[j * hessian.stride..];
+            slope.iter_mut().zip(&columns).for_each(|(s, &i)| *s -= direction[k] * column[i]);
+        }
+        let Some(solution) = factor.solve(hessian, shift, &columns, &slope) else { return false };
+        kept.iter().zip(solution).for_each(|(&k, d)| direction[k] = d);
+    }
+    false
+}
+
 /// Takes as much of the direction as lets the objective fall.
 fn search<M: Quadratic, P: BlockPenalty + ?Sized>(
     inner: &Descent<'_, M, P>,
     w: &mut [f64],
     state: &mut [f64],
-    support: &[usize],
-    kinked: &[bool],
+    support: &Support,
     direction: &[f64],
 ) -> Step {
     let before = inner.objective(w, state);
+    // The state is affine: all lengths share one product with the Hessian, and what stops at zero is mended.
+    let mut slope = vec![0.0; state.len()];
+    inner.model.shift_all(&mut slope, &support.columns, direction);
     // Shorter and shorter steps, on which coefficients that would change sign stop at zero; then the step to the first of
     // them, up to which the objective is smooth and falls for certain.
     let mut to_first = 1.0f64;
-    for ((&j, d), kinked) in support.iter().zip(direction).zip(kinked) {
+    for ((&j, d), kinked) in support.columns.iter().zip(direction).zip(&support.kinked) {
         if *kinked && d * w[j] < 0.0 {
             to_first = to_first.min(-w[j] / d);
         }
     }
+    let mut w_new = w.to_vec();
+    let mut state_new = vec![0.0; state.len()];
+    let (mut stopped, mut excess) = (Vec::new(), Vec::new());
     for length in [1.0, 0.5, 0.25, 0.125, to_first.min(0.1)] {
-        let mut w_new = w.to_vec();
-        let mut crossed = false;
-        for ((&j, d), kinked) in support.iter().zip(direction).zip(kinked) {
+        stopped.clear();
+        excess.clear();
+        for ((&j, d), kinked) in support.columns.iter().zip(direction).zip(&support.kinked) {
             let moved = w[j] + length * d;
-            let crosses = *kinked && (moved == 0.0 || (moved > 0.0) != (w[j] > 0.0) || length * d == -w[j]);
-            w_new[j] = if crosses { 0.0 } else { moved };
-            crossed |= crosses;
-        }
-        let mut state_new = state.to_vec();
-        for &j in support {
-            let delta = w_new[j] - w[j];
-            if delta != 0.0 {
-                inner.model.shift(&mut state_new, j..j + 1, &[delta]);
+            if *kinked && (moved == 0.0 || (moved > 0.0) != (w[j] > 0.0) || length * d == -w[j]) {
+                w_new[j] = 0.0;
+                stopped.push(j);
+                excess.push(-w[j] - length * d);
+            } else {
+                w_new[j] = moved;
             }
         }
+        for ((new, old), s) in state_new.iter_mut().zip(&*state).zip(&slope) {
+            *new = old + length * s;
+        }
+        inner.model.shift_all(&mut state_new, &stopped, &excess);
         if inner.objective(&w_new, &state_new) < before {
             w.copy_from_slice(&w_new);
             state.copy_from_slice(&state_new);
-            return if length == 1.0 && !crossed { Step::Full } else { Step::Partial };
+            return if length == 1.0 { Step::Full } else { Step::Partial };
         }
     }
     Step::Rejected

@@ -1,0 +1,262 @@
+//! A Cholesky factor that follows a changing set of rows and columns of one matrix.
+//!
+//! Along a path the support of a solution gains and loses a few coefficients at a time. Each costs O(m²) here, at the
+//! speed of the cache, against the m³/3 flops of a new factor.
+
+use super::{Cholesky, NotPositiveDefinite};
+use crate::kernels;
+
+/// `L Lᵀ = A_SS` for an ordered list S of indices into a symmetric positive definite matrix A.
+///
+/// L is packed by rows, so that both triangular solves and appended rows run over contiguous memory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SubsetCholesky {
+    index: Vec<usize>,
+    rows: Vec<f64>,
+}
+
+/// A new pivot below this share of its diagonal element is rounding: the matrix is singular to working precision.
+const SINGULAR: f64 = 1e-13;
+
+/// Changes that cost as much as a new factor: m²/2 numbers from the cache each, against m³/3 flops.
+fn worthwhile(changes: usize, size: usize) -> bool {
+    changes <= (size / 12).max(4)
+}
+
+fn start(row: usize) -> usize {
+    row * (row + 1) / 2
+}
+
+impl SubsetCholesky {
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.index.clear();
+        self.rows.clear();
+    }
+
+    /// S, in the order of the factor.
+    pub(crate) fn index(&self) -> &[usize] {
+        &self.index
+    }
+
+    /// Renames the indices after the matrix was permuted or cut; `None` for one that is gone forgets the factor.
+    pub(crate) fn rename(&mut self, new: impl Fn(usize) -> Option<usize>) {
+        match self.index.iter().map(|&i| new(i)).collect::<Option<Vec<usize>>>() {
+            Some(index) => self.index = index,
+            None => self.clear(),
+        }
+    }
+
+    /// Whether following is cheaper than factoring anew.
+    pub(crate) fn is_near(&self, wanted: &[usize]) -> bool {
+        let mut known = self.index.clone();
+        known.sort_unstable();
+        let common = wanted.iter().filter(|j| known.binary_search(j).is_ok()).count();
+        worthwhile(known.len() + wanted.len() - 2 * common, wanted.len())
+    }
+
+    /// Makes S equal to `wanted` (ascending, without repeats) for the matrix with the given columns; S itself may be in
+    /// another order.
+    ///
+    /// # Errors
+    /// If A_SS is not positive definite to working precision; the factor is empty then.
+    pub(crate) fn follow<'m>(
+        &mut self,
+        wanted: &[usize],
+        column: impl Fn(usize) -> &'m [f64],
+        shift: f64,
+    ) -> Result<(), NotPositiveDefinite> {
+        let gone: Vec<usize> =
+            (0..self.index.len()).filter(|&k| wanted.binary_search(&self.index[k]).is_err()).collect();
+        let kept = self.index.len() - gone.len();
+        if !worthwhile(gone.len() + wanted.len() - kept, wanted.len()) {
+            return self.refactor(wanted, column, shift);
+        }
+        for &k in gone.iter().rev() {
+            self.remove(k);
+        }
+        let mut known = self.index.clone();
+        known.sort_unstable();
+        for &j in wanted {
+            if known.binary_search(&j).is_err()
+                && let Err(singular) = self.append(j, column(j), shift)
+            {
+                self.clear();
+                return Err(singular);
+            }
+        }
+        Ok(())
+    }
+
+    fn refactor<'m>(
+        &mut self,
+        wanted: &[usize],
+        column: impl Fn(usize) -> &'m [f64],
+        shift: f64,
+    ) -> Result<(), NotPositiveDefinite> {
+        self.clear();
+        let m = wanted.len();
+        let mut a = vec![0.0; m * m];
+        for (c, &j) in wanted.iter().enumerate() {
+            let from = column(j);
+            for (r, &i) in wanted.iter().enumerate().skip(c) {
+                a[c * m + r] = from[i];
+            }
+            a[c * m + c] += shift;
+        }
+        let diagonal: Vec<f64> = (0..m).map(|i| a[i * m + i]).collect();
+        let factor = Cholesky::factor(&a, m)?;
+        for (i, d) in diagonal.iter().enumerate() {
+            let pivot = factor.lower(i, i);
+            if pivot * pivot <= SINGULAR * d {
+                return Err(NotPositiveDefinite { pivot: i });
+            }
+        }
+        self.rows.resize(start(m), 0.0);
+        for c in 0..m {
+            for r in c..m {
+                self.rows[start(r) + c] = factor.lower(r, c);
+            }
+        }
+        self.index.extend_from_slice(wanted);
+        Ok(())
+    }
+
+    fn append(&mut self, j: usize, column: &[f64], shift: f64) -> Result<(), NotPositiveDefinite> {
+        let m = self.index.len();
+        let mut row: Vec<f64> = self.index.iter().map(|&i| column[i]).collect();
+        self.forward(&mut row);
+        let diagonal = column[j] + shift;
+        let pivot = diagonal - kernels::sq_norm(&row);
+        // Also false for NaN.
+        if !(pivot > SINGULAR * diagonal) {
+            return Err(NotPositiveDefinite { pivot: m });
+        }
+        self.rows.extend_from_slice(&row);
+        self.rows.push(pivot.sqrt());
+        self.index.push(j);
+        Ok(())
+    }
+
+    /// Takes out row k: the rows below lose a column, and rotations bring them back to triangular form.
+    fn remove(&mut self, k: usize) {
+        let m = self.index.len();
+        self.index.remove(k);
+        let mut rotations: Vec<(f64, f64)> = Vec::with_capacity(m - k);
+        let mut to = start(k);
+        for r in k + 1..m {
+            let from = start(r);
+            // Row r has entries 0..=r; the rotations so far act on the pairs (k, k+1), (k+1, k+2), … of its entries.
+            let mut carried = self.rows[from + k];
+            for (i, &(c, s)) in rotations.iter().enumerate() {
+                let right = self.rows[from + k + 1 + i];
+                self.rows[from + k + i] = c * carried + s * right;
+                carried = c * right - s * carried;
+            }
+            let last = self.rows[from + r];
+            let length = carried.hypot(last);
+            rotations.push((carried / length, last / length));
+            self.rows[from + r - 1] = length;
+            self.rows.copy_within(from..from + r, to);
+            to += r;
+        }
+        self.rows.truncate(start(m - 1));
+    }
+
+    fn forward(&self, b: &mut [f64]) {
+        for i in 0..b.len() {
+            let row = &self.rows[start(i)..start(i + 1)];
+            let (done, rest) = b.split_at_mut(i);
+            rest[0] = (rest[0] - kernels::dot(&row[..i], done)) / row[i];
+        }
+    }
+
+    /// `b ← A_SS⁻¹ b`, in the order of [`index`](Self::index).
+    pub(crate) fn solve_in_place(&self, b: &mut [f64]) {
+        self.forward(b);
+        for i in (0..b.len()).rev() {
+            let row = &self.rows[start(i)..start(i + 1)];
+            let (before, rest) = b.split_at_mut(i);
+            rest[0] /= row[i];
+            kernels::axpy(-rest[0], &row[..i], before);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A well-conditioned symmetric matrix, column-major.
+    fn matrix(p: usize) -> Vec<f64> {
+        let mut a = vec![0.0; p * p];
+        for i in 0..p {
+            for j in 0..p {
+                a[i * p + j] = 0.7f64.powi(i.abs_diff(j) as i32) + if i == j { 0.5 } else { 0.0 };
+            }
+        }
+        a
+    }
+
+    fn check(factor: &SubsetCholesky, a: &[f64], p: usize, shift: f64) {
+        let index = factor.index().to_vec();
+        let b: Vec<f64> = index.iter().map(|&i| (i as f64).sin() + 1.0).collect();
+        let mut x = b.clone();
+        factor.solve_in_place(&mut x);
+        for (r, &i) in index.iter().enumerate() {
+            let product: f64 = index.iter().zip(&x).map(|(&j, x)| a[i * p + j] * x).sum::<f64>() + shift * x[r];
+            assert!((product - b[r]).abs() < 1e-11, "{product} {}", b[r]);
+        }
+    }
+
+    #[test]
+    fn follows_a_set_that_grows_and_shrinks() {
+        let p = 60;
+        let a = matrix(p);
+        let column = |j: usize| &a[j * p..(j + 1) * p];
+        for shift in [0.0, 0.25] {
+            let mut factor = SubsetCholesky::default();
+            let sets: Vec<Vec<usize>> = vec![
+                (0..p).step_by(2).collect(),
+                (0..p).step_by(2).filter(|j| j % 14 != 0).collect(),
+                (0..p).step_by(2).filter(|j| j % 14 != 0).chain([1, 3]).collect(),
+                vec![59],
+                (0..p).collect(),
+                (1..p).collect(),
+                (0..p - 1).collect(),
+                vec![],
+            ];
+            for mut set in sets {
+                set.sort_unstable();
+                factor.follow(&set, column, shift).unwrap();
+                let mut sorted = factor.index().to_vec();
+                sorted.sort_unstable();
+                assert_eq!(sorted, set);
+                check(&factor, &a, p, shift);
+            }
+        }
+    }
+
+    #[test]
+    fn says_when_the_matrix_is_singular_and_starts_anew() {
+        let p = 20;
+        let mut a = matrix(p);
+        for i in 0..p {
+            a[19 * p + i] = a[18 * p + i]; // a repeated column
+        }
+        for i in 0..p {
+            a[i * p + 19] = a[i * p + 18];
+        }
+        let column = |j: usize| &a[j * p..(j + 1) * p];
+        let mut factor = SubsetCholesky::default();
+        factor.follow(&(0..19).collect::<Vec<_>>(), column, 0.0).unwrap();
+        assert!(factor.follow(&(0..20).collect::<Vec<_>>(), column, 0.0).is_err());
+        assert!(factor.index().is_empty());
+        factor.follow(&[3, 19], column, 0.0).unwrap();
+        check(&factor, &a, p, 0.0);
+        factor.rename(|i| Some(i + 1));
+        assert_eq!(factor.index(), [4, 20]);
+        factor.rename(|i| (i != 4).then_some(i));
+        assert!(factor.index().is_empty());
+    }
+}

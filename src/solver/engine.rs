@@ -1,0 +1,497 @@
+//! The outer loop of block descent: certificates, screening, the working set; along a path, λs in batches.
+//!
+//! One full gradient (a pass over X) gives the certificate, gap-safe screening and the scores by which blocks enter the
+//! working set; then [`forms`](super::forms) solves the inner problem over that set. Passes are what large problems pay
+//! for, so the λs of a path are solved several at a time and certified by one pass with several right-hand sides.
+
+use std::ops::{ControlFlow, Range};
+
+use crate::design::Design;
+use crate::loss::{Loss, Squared};
+use crate::penalty::{BlockPenalty, Penalty};
+use crate::problem::{Certificate, DualPoint, Problem};
+use crate::smooth::{LinearPredictor, PredictorPoint, Smooth};
+use crate::solver::block_descent::BlockDescent;
+use crate::solver::descent::InnerStop;
+use crate::solver::forms::{Workspace, gram_columns};
+use crate::solver::{Run, Solution, Start, Status, Watch, screening, working_set};
+
+/// Ratio of successive λs on the way to a small λ.
+const APPROACH: f64 = 0.5;
+/// Sweeps spent on each.
+const APPROACH_SWEEPS: usize = 8;
+
+/// A zero block whose score is below this share of λ leaves the working set.
+const PRUNE: f64 = 0.8;
+
+/// Share of the wanted gap that a sweep may leave on the table.
+const NEGLIGIBLE: f64 = 1e-8;
+
+/// Sweeps after which the state is rebuilt from the coefficients: rounding adds up along incremental updates.
+const REFRESH: usize = 1000;
+
+/// Passes over X that the products of new columns may cost.
+const PASSES: usize = 2;
+
+/// Right-hand sides up to which a pass over X costs little more than with one.
+const RIGHT_HAND_SIDES: usize = 16;
+/// What the gradients of a batch may take, however small X is.
+const BATCH_BYTES: usize = 32 << 20;
+
+/// What is carried from one λ to the next.
+pub(super) struct Engine<'a, D, P> {
+    pub(super) solver: &'a BlockDescent,
+    pub(super) smooth: &'a LinearPredictor<D, Squared>,
+    pub(super) penalty: &'a P,
+    pub(super) q: usize,
+    scale: f64,
+    pub(super) w: Vec<f64>,
+    pub(super) at: PredictorPoint,
+    /// Gradient at the dual point; complete unless `partial`.
+    pub(super) g: Vec<f64>,
+    dual: Vec<f64>,
+    pub(super) free: Vec<usize>,
+    /// Columns without a penalty at the λ beside them.
+    unpenalised: (f64, Vec<usize>),
+    pub(super) partial: bool,
+    /// The working set, and whether a block is in it.
+    pub(super) set: Vec<usize>,
+    member: Vec<bool>,
+    scores: Vec<f64>,
+    pub(super) work: Workspace,
+    /// ‖X_b‖ bounds, computed when screening first needs them.
+    norms: Vec<f64>,
+    pub(super) iterations: usize,
+}
+
+impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
+    pub(super) fn new(
+        solver: &'a BlockDescent,
+        problem: &Problem<'a, LinearPredictor<D, Squared>, P>,
+        start: Start<'_>,
+    ) -> Self {
+        let (smooth, penalty) = (problem.smooth, problem.penalty);
+        let w = start.coefficients(problem.len());
+        let at = smooth.point(&w);
+        let zero = vec![0.0; smooth.loss().len()];
+        let nblocks = penalty.partition().len();
+        Self {
+            solver,
+            smooth,
+            penalty,
+            q: smooth.nresponses(),
+            scale: smooth.loss().value(&zero),
+            g: vec![0.0; w.len()],
+            dual: Vec::new(),
+            free: Vec::new(),
+            unpenalised: (f64::NAN, Vec::new()),
+            partial: true,
+            set: Vec::new(),
+            member: vec![false; nblocks],
+            scores: vec![0.0; nblocks],
+            work: Workspace::new(nblocks),
+            norms: Vec::new(),
+            iterations: 0,
+            w,
+            at,
+        }
+    }
+
+    /// Walks down to a λ far below the critical one, a few sweeps and one pass over X at each step: the working set then
+    /// grows with the support, and problems that are much too large or nearly singular are never met.
+    pub(super) fn approach(&mut self, lambda: f64, run: &Run<'_>) {
+        let alive: Vec<usize> = (0..self.member.len()).collect();
+        self.refresh(lambda, &alive, false);
+        let critical = self.scores.iter().copied().fold(0.0, f64::max);
+        // A start that the user gives is taken for what it is.
+        let worthwhile = run.stopping.max_iterations > APPROACH_SWEEPS && self.w.iter().all(|&w| w == 0.0);
+        if !(worthwhile && lambda > 0.0 && critical.is_finite() && lambda < APPROACH * critical) {
+            return;
+        }
+        let steps = ((critical / lambda).ln() / -APPROACH.ln()).ceil();
+        for k in 1..steps as i32 {
+            if run.out_of_time() {
+                return;
+            }
+            let step = critical * (lambda / critical).powf(f64::from(k) / steps);
+            self.refresh(step, &alive, k > 1);
+            self.mark_free();
+            self.prune(step);
+            self.grow(&alive, step, self.speculative_growth());
+            let stop = InnerStop {
+                gap: 1e-3 * self.scale,
+                max_sweeps: APPROACH_SWEEPS,
+                deadline: run.deadline(),
+                anderson: 0,
+                newton: self.solver.newton,
+                negligible: 0.0,
+                newton_first: k > 1,
+            };
+            self.descend_to(step, stop);
+            self.partial = true; // the gradient is that of the w before
+            self.at = self.smooth.point(&self.w);
+        }
+    }
+
+    /// Solves for one λ from where the engine stands; `previous` is the λ that w solves, if there is one.
+    pub(super) fn solve(&mut self, lambda: f64, previous: Option<f64>, run: &mut Run<'_>) -> Solution {
+        self.iterations = 0;
+        let mut alive: Vec<usize> = (0..self.member.len()).collect();
+        let mut inner_gap = f64::INFINITY;
+        let mut best_gap = f64::INFINITY;
+        let mut pruned_at = f64::INFINITY;
+        let mut last_gap = f64::INFINITY;
+        let (mut idle, mut frozen) = (0, 0);
+        let mut outer = 0;
+        loop {
+            // Certificate: one pass over X, none at the start of a path step.
+            let (certificate, dual) = self.certify(lambda, &alive, outer > 0);
+            if let Some(status) = run.verdict(self.iterations, lambda, certificate, self.columns(&self.set)) {
+                return self.solution(certificate, status);
+            }
+            let target = run.stopping.tolerance * self.scale;
+
+            // Screening.
+            if self.solver.screening && outer >= 2 {
+                self.screen(lambda, &certificate, dual, &mut alive);
+            }
+
+            // Working set: the support, then the worst violators.
+            if outer == 0 || certificate.gap < 0.5 * pruned_at {
+                // Only while the gap falls, so that no block can come and go for ever.
+                pruned_at = certificate.gap;
+                self.prune(lambda);
+            }
+            let threshold = match previous {
+                Some(previous) if outer == 0 => 2.0 * lambda - previous,
+                _ => lambda,
+            };
+            let limit = self.growth();
+            let mut added = self.grow(&alive, threshold, limit);
+            if added == 0 && self.set.is_empty() {
+                // Nothing violates, yet the gap is open: scores at λ tie. Take what is closest.
+                added = self.grow(&alive, -1.0, limit);
+            }
+
+            // Free coefficients are fitted exactly, the others by descent.
+            let free = self.unpenalised.1.clone();
+            let all_free = !free.is_empty() && self.set.iter().all(|&b| self.penalty.is_free(b, lambda));
+
+            // Inner problem: as exact as the outer gap deserves, and tighter each time that no block was missing.
+            let ambition = if added > 0 { 0.1 * certificate.gap } else { 0.1 * inner_gap.min(certificate.gap) };
+            inner_gap = ambition.max(0.1 * target).min(certificate.gap);
+            if added == 0 {
+                inner_gap = inner_gap.min(0.3 * certificate.gap);
+            }
+            let stop = InnerStop {
+                gap: inner_gap,
+                max_sweeps: (run.stopping.max_iterations - self.iterations).min(REFRESH),
+                deadline: run.deadline(),
+                anderson: self.solver.anderson,
+                newton: self.solver.newton,
+                // Where nothing moves any more, every move counts.
+                negligible: if frozen + idle == 0 && inner_gap.is_finite() { NEGLIGIBLE * inner_gap } else { 0.0 },
+                newton_first: self.set.len() > added,
+            };
+            let sweeps = if all_free { 1 } else { self.descend_to(lambda, stop) };
+            self.iterations += sweeps;
+            if !free.is_empty() {
+                self.smooth.fit_free(&free, &mut self.w);
+            }
+
+            // Nothing moves any more and the gap is open: another hundred thousand passes would change nothing.
+            frozen = if added == 0 && certificate.gap.to_bits() == last_gap.to_bits() { frozen + 1 } else { 0 };
+            last_gap = certificate.gap;
+            if frozen >= 4 {
+                let (certificate, _) = self.certify(lambda, &alive, true);
+                let stalled = certificate.gap <= 1e3 * certificate.rounding;
+                let status = if stalled { Status::Stalled } else { Status::IterationLimit };
+                return self.solution(certificate, status);
+            }
+
+            // No way forward: the same set, and rounding keeps the gap where it is.
+            if added == 0 && certificate.gap >= 0.9 * best_gap {
+                idle += 1;
+                if idle >= 4 && certificate.gap <= 1e3 * certificate.rounding {
+                    let (certificate, _) = self.certify(lambda, &alive, true);
+                    let verdict = run.verdict(self.iterations, lambda, certificate, self.columns(&self.set));
+                    return self.solution(certificate, verdict.unwrap_or(Status::Stalled));
+                }
+            } else {
+                idle = 0;
+            }
+            best_gap = best_gap.min(certificate.gap);
+            outer += 1;
+        }
+    }
+
+    /// Most λs whose gradients fit into memory beside X and into one pass.
+    pub(super) fn largest_batch(&self) -> usize {
+        let design = self.smooth.design();
+        let stored = design.column_cost() * design.ncols() as f64 * size_of::<f64>() as f64;
+        let each = (self.w.len() + 3 * self.dual_len()) * size_of::<f64>();
+        let affordable = (stored / 8.0).max(BATCH_BYTES as f64) / each as f64;
+        // Every limit of time or sweeps is one λ's own.
+        let stopping = self.solver.stopping;
+        if stopping.time_limit.is_some() || stopping.max_iterations < REFRESH {
+            return 1;
+        }
+        self.solver.batch.min(RIGHT_HAND_SIDES / self.q).min(affordable as usize).max(1)
+    }
+
+    fn dual_len(&self) -> usize {
+        self.smooth.loss().len()
+    }
+
+    /// Solves the λs in turn on one working set, certifies all in one pass over X, and hands over those that are proven, up
+    /// to the first that is not; w is then the answer for that one. The engine stands at the solution for `previous`.
+    pub(super) fn speculate(
+        &mut self,
+        lambdas: &[f64],
+        previous: f64,
+        watch: &mut dyn Watch,
+        sink: &mut dyn FnMut(Solution) -> ControlFlow<()>,
+    ) -> (usize, ControlFlow<()>) {
+        let last = lambdas[lambdas.len() - 1];
+        if self.partial || !self.free.is_empty() || !self.penalty.free_columns(last).is_empty() {
+            return (0, ControlFlow::Continue(()));
+        }
+        let alive: Vec<usize> = (0..self.member.len()).collect();
+        self.prune(last);
+        self.grow(&alive, 2.0 * last - previous, self.speculative_growth());
+        let stopping = self.solver.stopping;
+        let stop = InnerStop {
+            gap: 0.1 * stopping.tolerance * self.scale,
+            max_sweeps: REFRESH,
+            deadline: None,
+            anderson: self.solver.anderson,
+            newton: self.solver.newton,
+            negligible: NEGLIGIBLE * 0.1 * stopping.tolerance * self.scale,
+            newton_first: true,
+        };
+        let answers = self.descend(lambdas, stop);
+        let (len, m) = (self.dual_len(), lambdas.len());
+        let mut points = Vec::with_capacity(m);
+        let mut duals = Vec::with_capacity(m * len);
+        for w in &answers.coefficients {
+            answers.place(w, &mut self.w);
+            let at = self.smooth.point(&self.w);
+            duals.extend_from_slice(&at.u);
+            points.push(at);
+        }
+        let mut gradients = vec![0.0; m * self.w.len()];
+        self.smooth.design().transpose_apply(&duals, &mut gradients);
+        let q = self.q;
+        for (k, at) in points.into_iter().enumerate() {
+            answers.place(&answers.coefficients[k], &mut self.w);
+            self.dual.clone_from(&at.u);
+            self.at = at;
+            for (g, all) in self.g.chunks_exact_mut(q).zip(gradients.chunks_exact(m * q)) {
+                g.copy_from_slice(&all[k * q..(k + 1) * q]);
+            }
+            self.iterations = answers.sweeps[k];
+            let (certificate, _) = self.certify(lambdas[k], &alive, false);
+            let mut run = Run::new(stopping, watch);
+            let columns = self.columns(&self.set);
+            let Some(status) = run.verdict(self.iterations, lambdas[k], certificate, columns) else {
+                // What the λs to come lack is already known.
+                for (j, &lambda) in lambdas.iter().enumerate().skip(k) {
+                    let gradient = |range: Range<usize>| -> Vec<f64> {
+                        range.flat_map(|c| &gradients[(c * m + j) * q..(c * m + j + 1) * q]).copied().collect()
+                    };
+                    for (score, (b, cols)) in self.scores.iter_mut().zip(self.penalty.partition().iter().enumerate()) {
+                        *score = self.penalty.critical_lambda_block(b, &gradient(cols));
+                    }
+                    self.grow(&alive, lambda, self.growth());
+                }
+                return (k, ControlFlow::Continue(()));
+            };
+            if sink(self.solution(certificate, status)).is_break() {
+                return (k + 1, ControlFlow::Break(()));
+            }
+        }
+        (m, ControlFlow::Continue(()))
+    }
+
+    fn solution(&self, certificate: Certificate, status: Status) -> Solution {
+        Solution { coefficients: self.w.clone(), certificate, status, iterations: self.iterations }
+    }
+
+    pub(super) fn columns(&self, set: &[usize]) -> usize {
+        set.iter().map(|&b| self.penalty.partition().block(b).len()).sum()
+    }
+
+    /// The certificate at the current w. `moved`: w has changed since the gradient was computed.
+    fn certify(&mut self, lambda: f64, alive: &[usize], moved: bool) -> (Certificate, DualPoint) {
+        self.refresh(lambda, alive, moved);
+        let problem = Problem::new(self.smooth, self.penalty, lambda);
+        let certificate = problem.certify_blocks(&self.w, (&self.at, &self.dual), self.scale, &self.g, &self.scores);
+        self.mark_free();
+        certificate
+    }
+
+    /// Brings dual point, gradient and scores up to date.
+    fn refresh(&mut self, lambda: f64, alive: &[usize], moved: bool) {
+        let problem = Problem::new(self.smooth, self.penalty, lambda);
+        if self.unpenalised.0.to_bits() != lambda.to_bits() {
+            self.unpenalised = (lambda, self.penalty.free_columns(lambda));
+        }
+        if moved {
+            // Rebuilt from scratch, so that no drift of updates gets into a certificate.
+            self.at = self.smooth.point(&self.w);
+        }
+        if moved || self.partial || self.unpenalised.1 != self.free {
+            let mut free = self.unpenalised.1.clone();
+            self.partial = 2 * alive.len() < self.penalty.partition().len();
+            loop {
+                self.dual = self.smooth.dual_point(&self.at, &free);
+                if self.partial {
+                    // Screened blocks are zero in every optimum: the problem without them has the same optimal value,
+                    // and its dual does not ask for their gradient.
+                    self.g.fill(0.0);
+                    self.pass_over(alive);
+                } else {
+                    self.smooth.design().transpose_apply(&self.dual, &mut self.g);
+                }
+                self.score();
+                let largest = self.scores.iter().copied().fold(0.0, f64::max);
+                let balanced = free.is_empty() && largest.is_finite() && (lambda > 0.0 || largest == 0.0);
+                if balanced || !problem.extend_free(&self.w, &mut free, &mut self.g) {
+                    break;
+                }
+            }
+            self.free = free;
+        }
+        self.score();
+    }
+
+    /// Free blocks have no gradient at the dual point and are always needed.
+    fn mark_free(&mut self) {
+        let partition = self.penalty.partition();
+        if !self.free.is_empty() {
+            for (b, cols) in partition.iter().enumerate() {
+                let below = |end: usize| self.free.partition_point(|&j| j < end);
+                if below(cols.start) < below(cols.end) {
+                    self.scores[b] = f64::INFINITY;
+                }
+            }
+        }
+    }
+
+    /// The critical λ of every block.
+    fn score(&mut self) {
+        let (partition, q) = (self.penalty.partition(), self.q);
+        for (score, (b, cols)) in self.scores.iter_mut().zip(partition.iter().enumerate()) {
+            *score = self.penalty.critical_lambda_block(b, &self.g[cols.start * q..cols.end * q]);
+        }
+    }
+
+    fn pass_over(&mut self, blocks: &[usize]) {
+        let (partition, q) = (self.penalty.partition(), self.q);
+        let mut run: Option<std::ops::Range<usize>> = None;
+        let (design, dual, g) = (self.smooth.design(), &self.dual, &mut self.g);
+        let mut flush = |run: std::ops::Range<usize>| {
+            let out = &mut g[run.start * q..run.end * q];
+            design.dot(run, dual, out);
+        };
+        for &b in blocks {
+            let cols = partition.block(b);
+            run = match run {
+                Some(r) if r.end == cols.start => Some(r.start..cols.end),
+                Some(r) => {
+                    flush(r);
+                    Some(cols)
+                }
+                None => Some(cols),
+            };
+        }
+        if let Some(r) = run {
+            flush(r);
+        }
+    }
+
+    fn screen(&mut self, lambda: f64, certificate: &Certificate, dual: DualPoint, alive: &mut Vec<usize>) {
+        if self.norms.is_empty() {
+            let design = self.smooth.design();
+            let norms = |b: usize| self.penalty.partition().block(b).map(|j| design.sq_norm(j)).sum::<f64>().sqrt();
+            self.norms = (0..self.penalty.partition().len()).map(norms).collect();
+        }
+        let (partition, q) = (self.penalty.partition(), self.q);
+        let scaled = |b: usize| dual.scale * self.scores[b];
+        let nu = self.smooth.loss().smoothness();
+        screening::keep(self.penalty, lambda, scaled, &self.norms, certificate, nu, alive);
+        // A screened block may still be non-zero in the iterate: it has to leave, not to be forgotten.
+        if alive.len() < partition.len() {
+            let mut keep = vec![false; partition.len()];
+            alive.iter().for_each(|&b| keep[b] = true);
+            for (b, cols) in partition.iter().enumerate() {
+                let w = &self.w[cols.start * q..cols.end * q];
+                if !keep[b] && w.iter().any(|&w| w != 0.0) {
+                    alive.push(b);
+                }
+            }
+            alive.sort_unstable();
+        }
+    }
+
+    /// Drops the blocks that are zero and far from entering at λ, and takes in those that are not zero.
+    fn prune(&mut self, lambda: f64) {
+        let (partition, q) = (self.penalty.partition(), self.q);
+        let (w, scores, member) = (&self.w, &self.scores, &mut self.member);
+        let is_zero = |cols: Range<usize>| w[cols.start * q..cols.end * q].iter().all(|&w| w == 0.0);
+        self.set.retain(|&b| {
+            member[b] = scores[b] > PRUNE * lambda || !is_zero(partition.block(b));
+            member[b]
+        });
+        for (b, cols) in partition.iter().enumerate() {
+            if !member[b] && !is_zero(cols) {
+                self.set.push(b);
+                member[b] = true;
+            }
+        }
+    }
+
+    /// Adds the worst of the blocks with a score above the threshold; returns how many.
+    fn grow(&mut self, alive: &[usize], threshold: f64, limit: usize) -> usize {
+        let choice = working_set::Choice { scores: &self.scores, alive, threshold, limit };
+        working_set::grow(&mut self.set, &mut self.member, &choice)
+    }
+
+    /// How many blocks to add for several λs at once: not so many that the Gram form would be left for it.
+    fn speculative_growth(&self) -> usize {
+        if !self.penalty.partition().is_singletons() {
+            return self.growth();
+        }
+        let room =
+            (gram_columns(self.smooth.design(), self.penalty, self.q) as usize).saturating_sub(self.columns(&self.set));
+        let width = (self.penalty.partition().ncols() / self.member.len().max(1)).max(1);
+        let first = (2.0 * (self.penalty.partition().ncols() as f64).sqrt()) as usize / width;
+        let zero = self.set.len() - self.nonzero_blocks();
+        ((self.set.len() - zero) / 3 + first).saturating_sub(zero).min(room / width).max(10)
+    }
+
+    fn nonzero_blocks(&self) -> usize {
+        let (partition, q) = (self.penalty.partition(), self.q);
+        let is_zero = |b: &usize| {
+            let cols = partition.block(*b);
+            self.w[cols.start * q..cols.end * q].iter().all(|&w| w == 0.0)
+        };
+        self.set.iter().filter(|b| !is_zero(b)).count()
+    }
+
+    /// How many blocks to add: as many as now in the set, and at first as many as a pass over X is worth; in Gram form never
+    /// so many that their products cost more than [`PASSES`] passes.
+    fn growth(&self) -> usize {
+        let partition = self.penalty.partition();
+        let width = (partition.ncols() / partition.len().max(1)).max(1);
+        let first = (2.0 * (partition.ncols() as f64).sqrt()) as usize / width;
+        let columns = self.columns(&self.set);
+        let limit = self.set.len().max(first);
+        if columns as f64 <= gram_columns(self.smooth.design(), self.penalty, self.q) {
+            // n·p numbers from memory against 2n|A| flops for each column: a number costs about as much as 25 flops.
+            limit.min(PASSES * 13 * partition.ncols() / columns.max(1) / width).max(10)
+        } else {
+            limit.max(10)
+        }
+    }
+}
