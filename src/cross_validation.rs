@@ -5,13 +5,15 @@ use std::fmt;
 
 use ndarray::{Array2, Array3, ArrayBase, ArrayView2, Axis, Data, Dimension};
 
-use crate::design::{AnyDesign, AsDesign, LinearOperator};
+use crate::design::{AnyDesign, AsDesign, Design, LinearOperator};
 use crate::error::{Error, Result};
-use crate::estimator::{Estimator, Model, Options, Training};
+use crate::estimator::{Estimator, Method, Model, Options, Training};
 pub use crate::folds::{Curve, FoldIds, Folds, GroupedKFold, KFold, Split};
+use crate::linalg;
+use crate::moments::{FoldBlocks, Moments, Source, gather};
 use crate::parallel;
 use crate::path::{FitPath, Grid, Path, fit_grid};
-use crate::solver::Status;
+use crate::solver::{Form, Status};
 
 /// The result of a cross-validation: the curve, the models refitted on all data, the out-of-fold predictions.
 #[derive(Debug, Clone)]
@@ -122,9 +124,12 @@ pub trait CrossValidate: Estimator {
     /// λ in each fold; a fit that was stopped is no error, but counted in [`CrossValidation::unconverged`] and marked by
     /// `Display`.
     ///
+    /// With many more observations than features and folds that share them out, the [`Moments`] of each fold are taken once,
+    /// and every training set is the sum of the other folds': about one pass over the data for all fits together.
+    ///
     /// # Errors
     /// As [`FitPath::path`] and [`Folds::splits`]; designs of your own need
-    /// [`Design::select_rows`](crate::design::Design::select_rows).
+    /// [`Design::select_rows`].
     fn cross_validate_on<X, S>(
         &self,
         x: &X,
@@ -136,18 +141,31 @@ pub trait CrossValidate: Estimator {
         X: AsDesign + ?Sized,
         S: Data<Elem = f64>,
     {
-        let path = self.path(x, y, grid)?;
-        let lambdas = path.lambdas();
         let design = x.as_design()?;
         let n = design.nrows();
+        // Errors of the folds come after those of the data.
+        let drawn = folds.splits(n);
+        let tall = match &drawn {
+            Ok(splits) => TallFolds::new(self, &design, y, splits, grid.len()),
+            Err(_) => None,
+        };
+        let path = match &tall {
+            Some(tall) => tall.estimator.path_moments(&tall.total(None), grid)?,
+            None => self.path(x, y, grid)?,
+        };
+        let lambdas = path.lambdas();
+        let splits = drawn?;
         let y = responses(y);
         let q = y.ncols();
-        let splits = folds.splits(n)?;
         let weights = self.options().sample_weights.clone().unwrap_or_else(|| vec![1.0; n]);
 
-        let work = splits.len() * n * design.ncols() * size_of::<f64>();
-        let fits =
-            parallel::map_indexed(splits.len(), work, |fold| predictions(self, &design, &y, &splits[fold], &lambdas));
+        let fits = match &tall {
+            Some(tall) => tall.predictions(&design, &splits, &lambdas),
+            None => {
+                let work = splits.len() * n * design.ncols() * size_of::<f64>();
+                parallel::map_indexed(splits.len(), work, |k| predictions(self, &design, &y, &splits[k], &lambdas))
+            }
+        };
         let mut scores = Array2::zeros((lambdas.len(), splits.len()));
         let mut fold_weights = vec![0.0; splits.len()];
         let mut out_of_fold = Array3::zeros((lambdas.len(), n, q));
@@ -165,20 +183,27 @@ pub trait CrossValidate: Estimator {
             }
             fold_weights[fold] = total;
             split.test.iter().for_each(|&i| judged[i] += 1.0);
-            for k in 0..lambdas.len() {
+            let truth: Vec<f64> = split.test.iter().flat_map(|&i| y.row(i).to_vec()).collect();
+            let share: Vec<f64> = split.test.iter().map(|&i| weights[i]).collect();
+            for (k, (fit, mut kept)) in fit.outer_iter().zip(out_of_fold.outer_iter_mut()).enumerate() {
                 let mut error = 0.0;
-                for (row, &i) in split.test.iter().enumerate() {
-                    for t in 0..q {
-                        let prediction = fit[[k, row, t]];
-                        error += weights[i] * (y[[i, t]] - prediction) * (y[[i, t]] - prediction);
-                        out_of_fold[[k, i, t]] += prediction;
+                // Both lie in memory λ by λ.
+                let (Some(fit), Some(kept)) = (fit.to_slice(), kept.as_slice_mut()) else { continue };
+                for (((fit, truth), &share), &i) in
+                    fit.chunks_exact(q).zip(truth.chunks_exact(q)).zip(&share).zip(&split.test)
+                {
+                    for ((kept, fit), truth) in kept[i * q..(i + 1) * q].iter_mut().zip(fit).zip(truth) {
+                        error += share * (truth - fit) * (truth - fit);
+                        *kept += fit;
                     }
                 }
                 scores[[k, fold]] = error / (total * q as f64);
             }
         }
-        for ((_, i, _), value) in out_of_fold.indexed_iter_mut() {
-            *value = if judged[i] > 0.0 { *value / judged[i] } else { f64::NAN };
+        if judged.iter().any(|&times| times != 1.0) {
+            for ((_, i, _), value) in out_of_fold.indexed_iter_mut() {
+                *value = if judged[i] > 0.0 { *value / judged[i] } else { f64::NAN };
+            }
         }
         let sizes: Vec<usize> = path.models().iter().map(|m| m.support().len()).collect();
         Ok(CrossValidation { curve: Curve::new(scores, &fold_weights, &sizes), path, out_of_fold, unconverged })
@@ -193,6 +218,152 @@ fn responses<S: Data<Elem = f64>, R: Dimension>(y: &ArrayBase<S, R>) -> Array2<f
     let mut values = y.iter();
     // The shape was checked by the path over all data.
     Array2::from_shape_simple_fn((y.shape()[0], q), || values.next().copied().unwrap_or(f64::NAN))
+}
+
+/// Folds by their moments: for dense, tall data and splits that are a partition.
+struct TallFolds<E> {
+    /// The estimator without sample weights, which are in the moments.
+    estimator: E,
+    parts: Vec<Moments>,
+    blocks: FoldBlocks,
+}
+
+impl<E: Estimator> TallFolds<E> {
+    /// `None` where this is not the quicker way, and for data that deserve an error, which the other way finds.
+    fn new<S: Data<Elem = f64>, R: Dimension>(
+        estimator: &E,
+        design: &AnyDesign<'_>,
+        y: &ArrayBase<S, R>,
+        splits: &[Split],
+        points: usize,
+    ) -> Option<Self> {
+        let (n, p, k) = (design.nrows(), design.ncols(), splits.len());
+        let auto = matches!(&estimator.options().method, Method::Descent(solver) if solver.form == Form::Auto);
+        let dense = 4.0 * design.column_cost() > n as f64;
+        let cheap = p <= COLUMNS_PER_PASS * (7 + points) * (k + 1);
+        let shortest = splits.iter().map(|s| s.train.len()).min().unwrap_or(0);
+        let few = k * k <= n / 8 && k * p <= n / 2;
+        if !(auto && dense && cheap && few && n * p >= WORTHWHILE && shortest / 4 > p && is_partition(splits, n)) {
+            return None;
+        }
+        let weights = estimator.options().sample_weights.as_deref();
+        let weighted = |s: &[f64]| s.len() == n && s.iter().all(|w| *w >= 0.0 && w.is_finite());
+        let square = |v: f64| v == 0.0 || (v * v >= f64::MIN_POSITIVE && (v * v).is_finite());
+        let largest = y.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        if y.shape()[0] != n || !y.iter().all(|v| v.is_finite()) || !square(largest) || !weights.is_none_or(weighted) {
+            return None;
+        }
+        let y = responses(y);
+        let y: Vec<f64> = y.t().iter().copied().collect();
+        let source = Source::new(design, &y, weights);
+        if !source.representable() {
+            return None;
+        }
+        let mut fold_of = vec![0; n];
+        splits.iter().enumerate().for_each(|(k, split)| split.test.iter().for_each(|&i| fold_of[i] = k));
+        let blocks = FoldBlocks::new(&fold_of, k);
+        let parts = source.fold_moments(&blocks);
+        let mut estimator = estimator.clone();
+        estimator.options_mut().sample_weights = None;
+        let tall = Self { estimator, parts, blocks };
+        let sound = |without| {
+            let total = tall.total(without);
+            total.weight() > 0.0 && total.is_finite()
+        };
+        (0..k).map(Some).chain([None]).all(sound).then_some(tall)
+    }
+
+    /// The moments of all folds but one: a sum, as in a difference small training parts would lose digits.
+    fn total(&self, without: Option<usize>) -> Moments {
+        let mut parts = self.parts.iter().enumerate().filter(|(fold, _)| Some(*fold) != without);
+        let mut total = parts.next().map_or_else(|| self.parts[0].clone(), |(_, first)| first.clone());
+        parts.for_each(|(_, part)| total.add(part, 1.0));
+        total
+    }
+
+    /// Every fold's models on what it is judged on, and how the fits ended.
+    fn predictions(
+        &self,
+        design: &AnyDesign<'_>,
+        splits: &[Split],
+        lambdas: &[f64],
+    ) -> Vec<Result<(Array3<f64>, Vec<Status>)>> {
+        let (p, q) = (design.ncols(), self.parts[0].nresponses());
+        let width = lambdas.len() * q;
+        let work = splits.len() * p * p * size_of::<f64>() * lambdas.len();
+        let fits = parallel::map_indexed(splits.len(), work, |fold| self.fit(fold, lambdas));
+        let mut predictions: Vec<Vec<f64>> = splits.iter().map(|s| vec![0.0; s.test.len() * width]).collect();
+        let mut done = vec![0; splits.len()];
+        let (mut x, zero) = (Vec::new(), vec![0.0; p]);
+        for (rows, ends) in &self.blocks.blocks {
+            gather(design, rows, &zero, &mut x);
+            parallel::for_each_chunk(&mut predictions, 1, x.len() * size_of::<f64>(), |fold, out| {
+                let from = if fold == 0 { 0 } else { ends[fold - 1] };
+                let (m, total) = (ends[fold] - from, splits[fold].test.len());
+                let Ok((models, _)) = &fits[fold] else { return };
+                if m == 0 {
+                    return;
+                }
+                let mut eta = vec![0.0; m * width];
+                linalg::matmul_strided((&x[from..], rows.len()), &models.w, m, p, width, &mut eta);
+                for (c, (eta, b)) in eta.chunks_exact(m).zip(&models.intercepts).enumerate() {
+                    let first = (c / q * total + done[fold]) * q + c % q;
+                    out[0][first..].iter_mut().step_by(q).zip(eta).for_each(|(o, eta)| *o = eta + b);
+                }
+            });
+            done.iter_mut().enumerate().for_each(|(k, d)| *d += ends[k] - if k == 0 { 0 } else { ends[k - 1] });
+        }
+        let arrays = fits.into_iter().zip(predictions).zip(splits).map(|((fit, values), split)| {
+            let (_, statuses) = fit?;
+            let (argument, expected, found) = ("predictions", split.test.len() * width, values.len());
+            let array = Array3::from_shape_vec((lambdas.len(), split.test.len(), q), values);
+            Ok((array.map_err(|_| Error::Length { argument, expected, found })?, statuses))
+        });
+        arrays.collect()
+    }
+
+    /// The models of one fold.
+    fn fit(&self, fold: usize, lambdas: &[f64]) -> Result<(SideBySide, Vec<Status>)> {
+        let training = Training::from_moments(&self.total(Some(fold)), self.estimator.options())?;
+        let (p, q) = (training.nfeatures(), self.parts[0].nresponses());
+        let layout = self.estimator.layout(p)?;
+        let models = training.with_predictor(&layout, |smooth| {
+            Ok(fit_grid(&self.estimator, &training, smooth, &layout, lambdas, &mut ()))
+        })?;
+        let width = lambdas.len() * q;
+        let mut all = SideBySide { w: vec![0.0; p * width], intercepts: vec![0.0; width] };
+        for (k, model) in models.iter().enumerate() {
+            let fitted = model.fitted();
+            for (j, t, v) in fitted.coefficients.nonzero() {
+                all.w[(k * q + t) * p + j] = v;
+            }
+            fitted.intercept.iter().enumerate().for_each(|(t, &b)| all.intercepts[k * q + t] = b);
+        }
+        Ok((all, models.iter().map(Model::status).collect()))
+    }
+}
+
+/// The models of a path as one with λs × responses: prediction is a matrix product.
+struct SideBySide {
+    /// p × (λs · responses).
+    w: Vec<f64>,
+    intercepts: Vec<f64>,
+}
+
+/// Values of X below which moments are not worth it.
+const WORTHWHILE: usize = 1 << 15;
+/// Columns whose Gram matrix costs a pass over X, as in descent.
+const COLUMNS_PER_PASS: usize = 36;
+/// Whether every observation is judged once, in rising order, and trained on in all other splits.
+fn is_partition(splits: &[Split], n: usize) -> bool {
+    let mut judged = vec![false; n];
+    let mut seen = vec![usize::MAX; n];
+    splits.iter().enumerate().all(|(k, split)| {
+        split.train.len() + split.test.len() == n
+            && split.test.is_sorted()
+            && split.test.iter().all(|&i| !std::mem::replace(&mut judged[i], true))
+            && split.train.iter().chain(&split.test).all(|&i| std::mem::replace(&mut seen[i], k) != k)
+    }) && judged.into_iter().all(|j| j)
 }
 
 /// Fits one fold's path and predicts its validation part: λs × rows × responses, and how each fit ended.

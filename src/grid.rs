@@ -35,6 +35,11 @@ impl Grid {
         Self { points: 0, ratio: None, values: Some(lambdas.into()) }
     }
 
+    /// How many λs there will be.
+    pub(crate) fn len(&self) -> usize {
+        self.values.as_ref().map_or(self.points, Vec::len)
+    }
+
     /// The λs, falling.
     ///
     /// # Errors

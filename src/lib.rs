@@ -100,6 +100,7 @@ mod grid;
 mod kernels;
 mod linalg;
 pub mod loss;
+pub mod moments;
 mod parallel;
 pub mod partition;
 pub mod path;

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::estimator::{Estimator, Layout, Model, Training, solve_path};
 pub use crate::grid::Grid;
 use crate::loss::Squared;
+use crate::moments::Moments;
 use crate::problem::Problem;
 use crate::smooth::LinearPredictor;
 use crate::solver::Watch;
@@ -124,6 +125,31 @@ pub trait FitPath: Estimator {
             let lambda_max = Problem::new(smooth, &layout.penalty, 0.0).lambda_max();
             let lambdas = grid.resolve(lambda_max, n, p)?;
             Ok(Path { models: fit_grid(self, &training, smooth, &layout, &lambdas, watch) })
+        })
+    }
+
+    /// [`path`](Self::path) from the [`Moments`] of the data.
+    ///
+    /// # Errors
+    /// As [`Estimator::fit_moments`] and [`Grid::resolve`].
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use sparsereg::{moments::Moments, prelude::*};
+    /// let x = array![[1.0, 0.3], [2.0, -0.1], [3.0, 0.2], [4.0, -0.3]];
+    /// let moments = Moments::new(&x, &array![5.0, 7.0, 9.0, 11.0])?;
+    /// assert_eq!(Lasso::default().path_moments(&moments, Grid::auto(20))?.entry_order()[0].0, 0);
+    /// # Ok::<(), sparsereg::Error>(())
+    /// ```
+    fn path_moments(&self, moments: &Moments, grid: Grid) -> Result<Path<Self::Model>> {
+        self.check_responses(moments)?;
+        let (n, p) = (moments.nrows(), moments.nfeatures());
+        let training = Training::from_moments(moments, self.options())?;
+        let layout = self.layout(p)?;
+        training.with_predictor(&layout, |smooth| {
+            let lambda_max = Problem::new(smooth, &layout.penalty, 0.0).lambda_max();
+            let lambdas = grid.resolve(lambda_max, n, p)?;
+            Ok(Path { models: fit_grid(self, &training, smooth, &layout, &lambdas, &mut ()) })
         })
     }
 }

@@ -10,8 +10,9 @@ use std::time::Duration;
 use ndarray::{ArrayBase, Data, Dimension};
 
 use crate::design::{AnyDesign, AsDesign};
-use crate::error::{Error, Result, Unconverged, check_scalar};
+use crate::error::{Error, Result, Unconverged, check_length, check_scalar};
 use crate::loss::Squared;
+use crate::moments::Moments;
 use crate::penalty::BlockPenalty;
 use crate::problem::Problem;
 use crate::smooth::LinearPredictor;
@@ -36,6 +37,7 @@ macro_rules! shared_parameters {
 
 mod coefficients;
 mod elastic_net;
+mod from_moments;
 mod graphical_lasso;
 mod group_lasso;
 mod lasso;
@@ -279,6 +281,41 @@ pub trait Estimator: Configure + Clone + Sync {
             let solution = solve(&self.options().method, &problem, Start::Zero, watch);
             self.options().accept(self.model(&training, smooth, &layout, self.lambda(), solution))
         })
+    }
+
+    /// Fits the model to the [`Moments`] of the data: the answer is that of [`fit`](Self::fit) up to what the certificate's
+    /// `rounding` says, which includes the rounding errors of the moments.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit); sample weights are rejected, as they belong into the moments.
+    ///
+    /// ```
+    /// use ndarray::{array, s};
+    /// use sparsereg::{moments::Moments, prelude::*};
+    /// let x = array![[1.0, 0.3], [2.0, -0.1], [3.0, 0.2], [4.0, -0.3]];
+    /// let y = array![5.0, 7.0, 9.0, 11.0];
+    /// let mut moments = Moments::new(&x.slice(s![..2, ..]), &y.slice(s![..2]))?;
+    /// moments.merge(&Moments::new(&x.slice(s![2.., ..]), &y.slice(s![2..]))?)?;
+    /// let (parts, whole) = (Lasso::new(0.01).fit_moments(&moments)?, Lasso::new(0.01).fit(&x, &y)?);
+    /// assert!((parts.coefficients()[0] - whole.coefficients()[0]).abs() < 1e-4);
+    /// # Ok::<(), sparsereg::Error>(())
+    /// ```
+    fn fit_moments(&self, moments: &Moments) -> Result<Self::Model> {
+        check_scalar("lambda", self.lambda(), 0.0, f64::MAX, "a finite number >= 0")?;
+        self.check_responses(moments)?;
+        let training = Training::from_moments(moments, self.options())?;
+        let layout = self.layout(training.nfeatures())?;
+        training.with_predictor(&layout, |smooth| {
+            let problem = Problem::new(smooth, &layout.penalty, self.lambda());
+            let solution = solve(&self.options().method, &problem, Start::Zero, &mut ());
+            self.options().accept(self.model(&training, smooth, &layout, self.lambda(), solution))
+        })
+    }
+
+    /// Rejects moments of several responses where the model is one of one.
+    #[doc(hidden)]
+    fn check_responses(&self, moments: &Moments) -> Result<()> {
+        if Self::Response::NDIM == Some(1) { check_length("y columns", 1, moments.nresponses()) } else { Ok(()) }
     }
 
     /// The smallest λ at which every penalised coefficient is zero.

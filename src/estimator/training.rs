@@ -14,6 +14,7 @@ use crate::estimator::Options;
 use crate::estimator::coefficients::Coefficients;
 use crate::estimator::model::Fitted;
 use crate::loss::Squared;
+use crate::moments::gap_error;
 use crate::penalty::BlockPenalty;
 use crate::smooth::{LinearPredictor, Smooth};
 use crate::solver::Solution;
@@ -43,22 +44,25 @@ impl<P: BlockPenalty> Layout<P> {
 /// Data that is ready for a solver.
 #[derive(Debug)]
 pub struct Training<'a> {
-    design: AnyDesign<'a>,
-    nfeatures: usize,
+    pub(super) design: AnyDesign<'a>,
+    pub(super) nfeatures: usize,
     /// √s-scaled, centred responses, task-major.
-    y: Vec<f64>,
-    nresponses: usize,
+    pub(super) y: Vec<f64>,
+    pub(super) nresponses: usize,
     /// Weighted mean of each column; empty without an intercept.
-    means: Arc<[f64]>,
+    pub(super) means: Arc<[f64]>,
     /// σ per column, ∞ for a constant one; empty if not standardised and nothing is constant.
-    scales: Arc<[f64]>,
-    y_means: Vec<f64>,
+    pub(super) scales: Arc<[f64]>,
+    pub(super) y_means: Vec<f64>,
     /// Σ s_i ‖y_i − ȳ‖² / (2n): what R² compares with.
-    total: f64,
+    pub(super) total: f64,
+    pub(super) nobservations: usize,
+    /// Error of the products relative to the norms of the columns, if this is made from [`Moments`](crate::moments::Moments).
+    pub(super) product_error: f64,
 }
 
 /// Columns whose standard deviation is below this many ulps of their mean are constants.
-const CONSTANT: f64 = 16.0 * f64::EPSILON;
+pub(super) const CONSTANT: f64 = 16.0 * f64::EPSILON;
 
 /// Dense columns are centred in a view up to this ratio κ of mean and standard deviation, in a copy beyond. The view
 /// computes x̃ᵀr as xᵀr − mean·Σr and x̃w as xw − mean·w, from terms κ times as large as those of the copy, so rounding
@@ -146,6 +150,8 @@ impl<'a> Training<'a> {
             scales: Arc::default(),
             y_means,
             total,
+            nobservations: n,
+            product_error: 0.0,
         };
         training.prepare_design(options, weights.as_deref(), roots)?;
         Ok(training)
@@ -244,15 +250,19 @@ impl<'a> Training<'a> {
     }
 
     /// The answer in the user's features and units.
-    pub(crate) fn restore<P>(
+    pub(crate) fn restore<P: BlockPenalty>(
         &self,
         smooth: &LinearPredictor<AnyDesign<'_>, Squared>,
         layout: &Layout<P>,
         lambda: f64,
-        solution: Solution,
+        mut solution: Solution,
         options: &Options,
     ) -> Fitted {
         let q = self.nresponses;
+        if self.product_error > 0.0 {
+            let at = (&solution.coefficients[..], solution.certificate.gap);
+            solution.certificate.rounding += gap_error(smooth, &layout.penalty, lambda, at, self.product_error);
+        }
         let residual = smooth.value(&smooth.point(&solution.coefficients));
         let mut latent = Vec::new();
         let coefficients = Coefficients::new(
@@ -283,7 +293,7 @@ impl<'a> Training<'a> {
             certificate: solution.certificate,
             status: solution.status,
             iterations: solution.iterations,
-            nobservations: self.y.len() / q,
+            nobservations: self.nobservations,
             feature_names: options.feature_names.clone(),
             latent,
         }

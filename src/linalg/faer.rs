@@ -9,13 +9,13 @@ use ::faer::{Accum, ColMut, MatMut, MatRef, Par};
 
 use super::{NoConvergence, NotPositiveDefinite};
 
-/// The lower triangle of XᵀX; columns of X start every `ld` values.
-pub(super) fn gram_lower(x: &[f64], ld: usize, n: usize, p: usize, out: &mut [f64]) {
+/// The lower triangle of XᵀX, in place of what is in `out` or added to it; columns of X start every `ld` values.
+pub(super) fn gram_lower(x: &[f64], ld: usize, n: usize, p: usize, out: &mut [f64], add: bool) {
     let x = MatRef::from_column_major_slice_with_stride(x, n, p, ld);
     triangular::matmul(
         MatMut::from_column_major_slice_mut(out, p, p),
         BlockStructure::TriangularLower,
-        Accum::Replace,
+        if add { Accum::Add } else { Accum::Replace },
         x.transpose(),
         BlockStructure::Rectangular,
         x,
@@ -45,11 +45,11 @@ pub(super) fn transpose_matmul(
 }
 
 /// AB.
-pub(super) fn matmul(a: &[f64], b: &[f64], n: usize, p: usize, m: usize, out: &mut [f64]) {
+pub(super) fn matmul((a, lda): (&[f64], usize), b: &[f64], n: usize, p: usize, m: usize, out: &mut [f64]) {
     matmul::matmul(
         MatMut::from_column_major_slice_mut(out, n, m),
         Accum::Replace,
-        MatRef::from_column_major_slice(a, n, p),
+        MatRef::from_column_major_slice_with_stride(a, n, p, lda),
         MatRef::from_column_major_slice(b, p, m),
         1.0,
         Par::Seq,

@@ -69,6 +69,21 @@ fn products_agree_with_plain_loops() {
 }
 
 #[test]
+fn gram_of_many_rows_is_summed_piece_by_piece() {
+    let (n, p) = (4 * GRAM_ROWS + 37, 5);
+    let x = random(9, n * p);
+    let mut out = vec![f64::NAN; p * p];
+    gram(&x, n, p, &mut out);
+    assert_close(&out, &naive(&x, n, p, &x, n, p), 1e-12);
+    let mut twice = vec![0.0; p * p];
+    add_gram(&x, n, n, p, &mut twice);
+    add_gram(&x, n, n, p, &mut twice);
+    mirror(&mut twice, p);
+    twice.iter_mut().for_each(|v| *v /= 2.0);
+    assert_close(&twice, &out, 1e-12);
+}
+
+#[test]
 fn strided_products_use_only_the_first_rows() {
     for (n, ld, p, m) in [(3, 5, 2, 2), (40, 47, 9, 4), (1, 4, 3, 1)] {
         let cut = |x: &[f64], columns: usize| -> Vec<f64> {

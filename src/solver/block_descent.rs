@@ -8,6 +8,7 @@ use crate::loss::Squared;
 use crate::penalty::BlockPenalty;
 use crate::problem::Problem;
 use crate::smooth::LinearPredictor;
+use crate::solver::compression::Compressed;
 use crate::solver::engine::Engine;
 use crate::solver::{Run, Solution, Solver, Start, Stopping, Watch};
 
@@ -69,10 +70,10 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
         start: Start<'_>,
         watch: &mut dyn Watch,
     ) -> Solution {
-        let mut engine = Engine::new(self, problem, start);
-        let mut run = Run::new(self.stopping, watch);
-        engine.approach(problem.lambda, &run);
-        engine.solve(problem.lambda, None, &mut run)
+        match Compressed::new(self, problem.smooth, start, 1) {
+            Some(small) => small.solve(self, problem, start, watch),
+            None => self.solve_rows(problem, start, watch),
+        }
     }
 
     fn solve_path(
@@ -83,6 +84,9 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
         watch: &mut dyn Watch,
         sink: &mut dyn FnMut(Solution) -> ControlFlow<()>,
     ) {
+        if let Some(small) = Compressed::new(self, problem.smooth, start, lambdas.len()) {
+            return small.solve_path(self, problem, lambdas, start, watch, sink);
+        }
         let mut engine = Engine::new(self, problem, start);
         let largest = engine.largest_batch();
         let mut batch = 1;
@@ -120,5 +124,20 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
             rest = &rest[1..];
             batch = batch.max(2).min(largest);
         }
+    }
+}
+
+impl BlockDescent {
+    /// The solve on the rows as they are.
+    pub(super) fn solve_rows<D: Design, P: BlockPenalty>(
+        &self,
+        problem: &Problem<'_, LinearPredictor<D, Squared>, P>,
+        start: Start<'_>,
+        watch: &mut dyn Watch,
+    ) -> Solution {
+        let mut engine = Engine::new(self, problem, start);
+        let mut run = Run::new(self.stopping, watch);
+        engine.approach(problem.lambda, &run);
+        engine.solve(problem.lambda, None, &mut run)
     }
 }

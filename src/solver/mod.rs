@@ -14,6 +14,7 @@ use crate::problem::Problem;
 mod anderson;
 mod block_descent;
 mod block_minimiser;
+mod compression;
 mod descent;
 mod engine;
 mod fista;
