@@ -80,7 +80,8 @@ fn size(c: &mut Criterion, n: usize, p: usize) {
     let problem = Problem::new(&smooth, &penalty, LAMBDA);
     let solve = |max_iterations: usize| {
         let stopping = Stopping { tolerance: 1e-300, max_iterations, ..Stopping::default() };
-        let solver = BlockDescent { stopping, form: Form::Residual, screening: false, anderson: 0, newton: false };
+        let solver =
+            BlockDescent { stopping, form: Form::Residual, screening: false, anderson: 0, newton: false, batch: 1 };
         let begin = data::clock();
         let solution = solver.solve(black_box(&problem), Start::At(&start), &mut ());
         let time = data::clock() - begin;

@@ -60,7 +60,7 @@ impl<S: Smooth, P: BlockPenalty> Problem<'_, S, P> {
         critical: &[f64],
     ) -> (Certificate, DualPoint) {
         let q = self.smooth.nresponses();
-        let mut largest = 0.0;
+        let mut largest = 0.0f64;
         let mut visited = Vec::new();
         for (b, cols) in self.penalty.partition().iter().enumerate() {
             let range = cols.start * q..cols.end * q;
@@ -69,9 +69,7 @@ impl<S: Smooth, P: BlockPenalty> Problem<'_, S, P> {
             if !fits || w[range.clone()].iter().any(|&w| w != 0.0) {
                 visited.push((b, range));
             }
-            if !(critical[b] <= largest) {
-                largest = critical[b];
-            }
+            largest = critical[b].max(largest);
         }
         let slices = || visited.iter().map(|(b, r)| (*b, &w[r.clone()], &g[r.clone()]));
         let penalty_gap = |s: f64| {

@@ -128,8 +128,7 @@ impl SubsetCholesky {
         self.forward(&mut row);
         let diagonal = column[j] + shift;
         let pivot = diagonal - kernels::sq_norm(&row);
-        // Also false for NaN.
-        if !(pivot > SINGULAR * diagonal) {
+        if pivot <= SINGULAR * diagonal || pivot.is_nan() {
             return Err(NotPositiveDefinite { pivot: m });
         }
         self.rows.extend_from_slice(&row);

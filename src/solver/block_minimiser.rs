@@ -208,7 +208,8 @@ mod tests {
     fn check<P: BlockPenalty>(penalty: &P, q: usize, lambda: f64) {
         let x = vec![1.0, 2.0, 0.5, -1.0, 0.9, 2.1, 0.4, -1.2, 0.0, 1.0, -2.0, 0.3];
         let design = Dense::from_columns(x, 4, 3).unwrap();
-        let model = ResidualModel::new(&design, 0.25);
+        let all = [0, 1, 2];
+        let model = ResidualModel::new(&design, &all, 0.25);
         let curvature = Curvature::new(&model, 0..3, penalty.radial(0, 1.0).is_some());
         // Mostly the first column, so that nothing keeps a constrained coefficient at zero.
         let column = [1.0, 2.0, 0.5, -1.0];

@@ -259,7 +259,7 @@ fn inner_descent<M: Quadratic>(model: &M, penalty: &L1, blocks: &[Active], f: im
 /// many.
 fn sweep_until(
     descent: &Descent<'_, LogDetModel<'_>, L1>,
-    w: &mut Vec<f64>,
+    w: &mut [f64],
     mut state: Vec<f64>,
     gap: f64,
     max_sweeps: usize,
@@ -267,7 +267,7 @@ fn sweep_until(
 ) {
     let mut scratch = Scratch::default();
     let mut anderson = Anderson::new(5);
-    let mut before = w.clone();
+    let mut before = w.to_vec();
     let mut gained = 0.0;
     for sweep in 0..max_sweeps.max(1) {
         before.copy_from_slice(w);
