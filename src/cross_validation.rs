@@ -361,8 +361,8 @@ fn is_partition(splits: &[Split], n: usize) -> bool {
     splits.iter().enumerate().all(|(k, split)| {
         split.train.len() + split.test.len() == n
             && split.test.is_sorted()
-            && split.test.iter().all(|&i| !std::mem::replace(&mut judged[i], true))
-            && split.train.iter().chain(&split.test).all(|&i| std::mem::replace(&mut seen[i], k) != k)
+            && split.test.iter().all(|&i| i < n && !std::mem::replace(&mut judged[i], true))
+            && split.train.iter().chain(&split.test).all(|&i| i < n && std::mem::replace(&mut seen[i], k) != k)
     }) && judged.into_iter().all(|j| j)
 }
 

@@ -646,3 +646,25 @@ fn least_squares_of_several_responses_is_solved_at_once() {
     let model = single.fit(&x, &y.column(0).to_owned()).unwrap();
     assert!(model.certificate().relative_gap() <= 1e-10);
 }
+
+/// λs above the critical one have empty working sets, alone and in batches; so have folds that lack the one large response.
+#[test]
+fn paths_above_the_critical_lambda_are_zero() {
+    let (x, y) = regression(5, 30, 8, 2);
+    let first = y.column(0).to_owned();
+    let critical = Lasso::default().lambda_max(&x, &first).unwrap();
+    let lambdas: Vec<f64> = [4.0, 3.9, 3.8, 3.7, 1.5, 0.5].iter().map(|s| s * critical).collect();
+    let path = Lasso::default().path(&x, &first, Grid::values(lambdas)).unwrap();
+    let sizes: Vec<usize> = path.models().iter().map(|m| m.support().len()).collect();
+    assert_eq!(sizes[..5], [0; 5]);
+    assert!(sizes[5] > 0 && path.models().iter().all(|m| m.status() == Status::Converged));
+    let critical = MultiTaskLasso::default().lambda_max(&x, &y).unwrap();
+    let lambdas: Vec<f64> = [4.0, 3.9, 3.8, 3.7, 1.5].iter().map(|s| s * critical).collect();
+    let path = MultiTaskLasso::default().path(&x, &y, Grid::values(lambdas)).unwrap();
+    assert!(path.models().iter().all(|m| m.support().is_empty()));
+
+    let mut spike = Array1::from_elem(30, 1.0);
+    spike[7] = 100.0;
+    let cv = Lasso::default().cross_validate(&x, &spike, &KFold::new(5).seed(1)).unwrap();
+    assert!((0..cv.path().len()).all(|k| cv.unconverged(k) == 0));
+}

@@ -140,7 +140,9 @@ impl Moments {
             }
         }
         let source = Source::new(&design, &responses, weights);
-        let height = n.div_ceil(GRAM_PIECES).next_multiple_of(GRAM_ROWS);
+        // Together the pieces take no more than a quarter of X, and their number depends on the shape alone.
+        let count = (n / (4 * design.ncols().max(1))).clamp(1, GRAM_PIECES);
+        let height = n.div_ceil(count).next_multiple_of(GRAM_ROWS);
         let bytes = n * design.ncols() * size_of::<f64>();
         let parts = parallel::map_indexed(n.div_ceil(height), bytes, |k| {
             source.moments(&(k * height..((k + 1) * height).min(n)).collect::<Vec<_>>())

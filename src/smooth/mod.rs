@@ -88,7 +88,10 @@ pub(crate) trait Quadratic: Sync {
     }
     /// [`block_gradient`](Self::block_gradient) for scattered columns.
     fn strip_gradient(&self, state: &[f64], cols: &[usize], g: &mut [f64]) {
-        let q = g.len() / cols.len().max(1);
+        if cols.is_empty() {
+            return;
+        }
+        let q = g.len() / cols.len();
         for (&j, g) in cols.iter().zip(g.chunks_exact_mut(q)) {
             self.block_gradient(state, j..j + 1, g);
         }
@@ -99,7 +102,10 @@ pub(crate) trait Quadratic: Sync {
     }
     /// The state after `w_B ← w_B + delta` for scattered columns.
     fn strip_shift(&self, state: &mut [f64], cols: &[usize], delta: &[f64]) {
-        let q = delta.len() / cols.len().max(1);
+        if cols.is_empty() {
+            return;
+        }
+        let q = delta.len() / cols.len();
         for (&j, delta) in cols.iter().zip(delta.chunks_exact(q)) {
             self.shift(state, j..j + 1, delta);
         }

@@ -60,7 +60,7 @@ impl Compressed {
         }
         let (n, q) = (design.nrows(), smooth.nresponses());
         let y = smooth.loss().y();
-        let (mut gram, cross) = products(design, y);
+        let (mut gram, cross) = products(design, y)?;
         let scale = 1.0 / n as f64;
         gram.iter_mut().for_each(|v| *v *= scale);
         let cross = (0..q).flat_map(|t| cross.iter().skip(t).step_by(q).map(|v| v * scale)).collect();
@@ -152,7 +152,7 @@ impl Watch for Shared<'_, '_> {
 }
 
 /// XᵀX, both triangles, and XᵀY, feature-major, in one pass over X and without a copy of it.
-fn products<D: Design + ?Sized>(design: &D, y: &[f64]) -> (Vec<f64>, Vec<f64>) {
+fn products<D: Design + ?Sized>(design: &D, y: &[f64]) -> Option<(Vec<f64>, Vec<f64>)> {
     let (n, p) = (design.nrows(), design.ncols());
     let q = y.len() / n;
     let (mut gram, mut cross) = (vec![0.0; p * p], vec![0.0; p * q]);
@@ -162,13 +162,18 @@ fn products<D: Design + ?Sized>(design: &D, y: &[f64]) -> (Vec<f64>, Vec<f64>) {
         _ => None,
     };
     let sparse = 4.0 * design.column_cost() <= n as f64;
-    if values.is_none() && (sparse || design.select_rows(&[0]).is_none()) {
+    if values.is_none() && sparse {
         let all: Vec<usize> = (0..p).collect();
         design.cross_gram(&all, &all, &mut gram);
         design.transpose_apply(y, &mut cross);
-        return (gram, cross);
+        return Some((gram, cross));
     }
-    let height = n.div_ceil(GRAM_PIECES).next_multiple_of(GRAM_ROWS);
+    if values.is_none() && design.select_rows(&[0]).is_none() {
+        return None; // no way to its rows but a copy of everything
+    }
+    // Together the pieces take no more than a quarter of X, and their number depends on the shape alone.
+    let count = (n / (4 * p.max(1))).clamp(1, GRAM_PIECES);
+    let height = n.div_ceil(count).next_multiple_of(GRAM_ROWS);
     let pieces = parallel::map_indexed(n.div_ceil(height), n * p * size_of::<f64>(), |piece| {
         let (mut gram, mut cross) = (vec![0.0; p * p], vec![0.0; p * q]);
         let mut part = vec![0.0; p * q];
@@ -183,7 +188,7 @@ fn products<D: Design + ?Sized>(design: &D, y: &[f64]) -> (Vec<f64>, Vec<f64>) {
             let (x, ld) = match values {
                 Some(values) => (&values[from..], n),
                 None => {
-                    let Some(part) = design.select_rows(&(from..to).collect::<Vec<_>>()) else { continue };
+                    let part = design.select_rows(&(from..to).collect::<Vec<_>>())?;
                     gathered.resize(rows * p, 0.0);
                     gathered.chunks_exact_mut(rows).enumerate().for_each(|(j, x)| part.column(j, x));
                     (&gathered[..], rows)
@@ -195,12 +200,13 @@ fn products<D: Design + ?Sized>(design: &D, y: &[f64]) -> (Vec<f64>, Vec<f64>) {
             kernels::dot_lines(p, rows, |j| &x[j * ld..j * ld + rows], &responses, &mut part);
             cross.iter_mut().zip(&part).for_each(|(c, v)| *c += v);
         }
-        (gram, cross)
+        Some((gram, cross))
     });
-    for (more_gram, more_cross) in pieces {
+    for piece in pieces {
+        let (more_gram, more_cross) = piece?;
         gram.iter_mut().zip(&more_gram).for_each(|(o, v)| *o += v);
         cross.iter_mut().zip(&more_cross).for_each(|(o, v)| *o += v);
     }
     linalg::mirror(&mut gram, p);
-    (gram, cross)
+    Some((gram, cross))
 }

@@ -371,7 +371,7 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
             }
             if !moved && over == Over::Nonzeros {
                 sweeps = sweeps.next_multiple_of(EVERY);
-            } else if !moved && over == Over::All {
+            } else if !moved {
                 if least == 0.0 {
                     break;
                 }

@@ -239,7 +239,7 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
         if stopping.time_limit.is_some() || stopping.max_iterations < REFRESH {
             return 1;
         }
-        self.solver.batch.min(RIGHT_HAND_SIDES / self.q).min(affordable as usize).max(1)
+        self.solver.batch.min(RIGHT_HAND_SIDES / self.q.max(1)).min(affordable as usize).max(1)
     }
 
     fn dual_len(&self) -> usize {
@@ -262,6 +262,9 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
         let alive: Vec<usize> = (0..self.member.len()).collect();
         self.prune(last);
         self.grow(&alive, 2.0 * last - previous, self.speculative_growth());
+        if self.set.is_empty() {
+            return (0, ControlFlow::Continue(()));
+        }
         let stopping = self.solver.stopping;
         let stop = InnerStop {
             gap: 0.1 * stopping.tolerance * self.scale,

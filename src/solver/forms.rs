@@ -152,7 +152,7 @@ impl<D: Design, P: BlockPenalty> Engine<'_, D, P> {
         cache.extend(design, &missing, nu);
         // Columns that are not in use make every update longer.
         let used: usize = self.set.iter().map(|&b| partition.block(b).len()).sum();
-        if cache.columns().len() > used + used / 2 + 64 {
+        if used > 0 && cache.columns().len() > used + used / 2 + 64 {
             let keep: Vec<usize> =
                 self.set.iter().flat_map(|&b| offsets[b]..offsets[b] + partition.block(b).len()).collect();
             let mut place = vec![usize::MAX; cache.columns().len()];
