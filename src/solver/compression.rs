@@ -183,9 +183,12 @@ fn products<D: Design + ?Sized>(design: &D, y: &[f64]) -> (Vec<f64>, Vec<f64>) {
             let (x, ld) = match values {
                 Some(values) => (&values[from..], n),
                 None => {
-                    let Some(part) = design.select_rows(&(from..to).collect::<Vec<_>>()) else { continue };
                     gathered.resize(rows * p, 0.0);
-                    gathered.chunks_exact_mut(rows).enumerate().for_each(|(j, x)| part.column(j, x));
+                    if !design.copy_rows(from..to, &mut gathered)
+                        && let Some(part) = design.select_rows(&(from..to).collect::<Vec<_>>())
+                    {
+                        gathered.chunks_exact_mut(rows).enumerate().for_each(|(j, x)| part.column(j, x));
+                    }
                     (&gathered[..], rows)
                 }
             };
