@@ -215,58 +215,53 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
     /// The duality gap of the inner problem at (w, state); one pass over the working columns in residual form, none in
     /// Gram form.
     pub(crate) fn gap(&self, w: &[f64], state: &[f64], scratch: &mut Scratch) -> f64 {
-        let mut critical = 0.0f64;
-        let mut at_one = 0.0;
-        for active in self.blocks {
+        let Scratch { v: buffer, all, cols, .. } = scratch;
+        cols.clear();
+        cols.extend(self.blocks.iter().flat_map(|a| a.cols.clone()));
+        all.resize(cols.len() * self.nresponses, 0.0);
+        self.model.strip_gradient(state, cols, all);
+        let mut rest: &[f64] = all;
+        let (mut critical, mut unbalanced) = (0.0f64, 0.0);
+        // A block that is zero and stays so at λ has no gap, at any scale up to 1: only the others are looked at again.
+        let mut visited = Vec::new();
+        for (active, curvature) in self.blocks.iter().zip(self.curvatures) {
             let range = self.slice(active);
-            let (g, buffer) = scratch.gradient(range.len());
-            self.model.block_gradient(state, active.cols.clone(), g);
-            if self.is_unbalanced(active, &w[range.clone()], g) {
+            let (g, after) = rest.split_at(range.len());
+            rest = after;
+            let own = self.penalty.critical_lambda_block(active.id, g);
+            if self.is_unbalanced(active, own, &w[range.clone()], g) {
+                // What it still promises: ½ ‖g_b‖²/L_b, a lower bound that vanishes with it.
+                if curvature.largest > 0.0 {
+                    unbalanced += 0.5 * g.iter().map(|g| g * g).sum::<f64>() / curvature.largest;
+                }
                 continue;
             }
-            critical = critical.max(self.penalty.critical_lambda_block(active.id, g));
-            at_one += self.penalty.fenchel_young_block(active.id, self.lambda, &w[range], g, 1.0, buffer);
+            critical = critical.max(own);
+            let fits = own <= self.lambda;
+            if !fits || w[range.clone()].iter().any(|&w| w != 0.0) {
+                visited.push((active.id, range, g));
+            }
         }
+        let mut at_scale = |scale: f64| {
+            let gaps = visited.iter().map(|(id, range, g)| {
+                self.penalty.fenchel_young_block(*id, self.lambda, &w[range.clone()], g, scale, buffer)
+            });
+            gaps.sum::<f64>()
+        };
+        let at_one = at_scale(1.0);
         if at_one.is_finite() || critical <= self.lambda {
-            return at_one + self.free_gap(w, state, scratch);
+            return at_one + unbalanced;
         }
         let scale = self.lambda / critical;
-        let mut gap = 0.5 * (1.0 - scale) * (1.0 - scale) * self.model.energy(w, state);
-        for active in self.blocks {
-            let range = self.slice(active);
-            let (g, buffer) = scratch.gradient(range.len());
-            self.model.block_gradient(state, active.cols.clone(), g);
-            if self.is_unbalanced(active, &w[range.clone()], g) {
-                continue;
-            }
-            gap += self.penalty.fenchel_young_block(active.id, self.lambda, &w[range], g, scale, buffer);
-        }
-        gap + self.free_gap(w, state, scratch)
+        0.5 * (1.0 - scale) * (1.0 - scale) * self.model.energy(w, state) + at_scale(scale) + unbalanced
     }
 
     /// Whether no scaling can make the gradient of the block feasible: free blocks, and constrained ones without a penalty.
-    fn is_unbalanced(&self, active: &Active, w: &[f64], g: &[f64]) -> bool {
-        let critical = self.penalty.critical_lambda_block(active.id, g);
+    fn is_unbalanced(&self, active: &Active, critical: f64, w: &[f64], g: &[f64]) -> bool {
         self.penalty.is_free(active.id, self.lambda)
             || ((critical == f64::INFINITY || (self.lambda == 0.0 && critical > 0.0))
                 && self.penalty.fenchel_young_block(active.id, self.lambda, w, g, 1.0, &mut Vec::new())
                     == f64::INFINITY)
-    }
-
-    /// What those blocks still promise: ½ Σ ‖g_b‖²/L_b, a lower bound of their share that vanishes with it.
-    fn free_gap(&self, w: &[f64], state: &[f64], scratch: &mut Scratch) -> f64 {
-        let mut gap = 0.0;
-        for (active, curvature) in self.blocks.iter().zip(self.curvatures) {
-            if curvature.largest > 0.0 {
-                let range = self.slice(active);
-                let (g, _) = scratch.pair(range.len());
-                self.model.block_gradient(state, active.cols.clone(), g);
-                if self.is_unbalanced(active, &w[range], g) {
-                    gap += 0.5 * g.iter().map(|g| g * g).sum::<f64>() / curvature.largest;
-                }
-            }
-        }
-        gap
     }
 
     /// The inner objective up to a constant.
@@ -361,10 +356,10 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
             sweeps += 1;
             if step.is_none()
                 && let Some((w_new, state_new)) = anderson.push(w, state)
-                && self.objective(&w_new, &state_new) < self.objective(w, state)
+                && self.objective(w_new, state_new) < self.objective(w, state)
             {
-                w.copy_from_slice(&w_new);
-                state.copy_from_slice(&state_new);
+                w.copy_from_slice(w_new);
+                state.copy_from_slice(state_new);
             }
             if sweeps % check_every == 1 % check_every || !moved {
                 if self.gap(w, state, &mut scratch) <= stop.gap {
@@ -392,6 +387,9 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
 pub(crate) struct Scratch {
     g: Vec<f64>,
     v: Vec<f64>,
+    /// The gradient of all blocks, and their columns.
+    all: Vec<f64>,
+    cols: Vec<usize>,
 }
 
 impl Scratch {
@@ -404,12 +402,5 @@ impl Scratch {
             self.v.resize(size, 0.0);
         }
         (&mut self.g[..size], &mut self.v[..size])
-    }
-
-    fn gradient(&mut self, size: usize) -> (&mut [f64], &mut Vec<f64>) {
-        if self.g.len() < size {
-            self.g.resize(size, 0.0);
-        }
-        (&mut self.g[..size], &mut self.v)
     }
 }

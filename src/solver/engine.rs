@@ -16,8 +16,9 @@ use crate::solver::descent::InnerStop;
 use crate::solver::forms::{Workspace, gram_columns};
 use crate::solver::{Run, Solution, Start, Status, Watch, screening, working_set};
 
-/// Ratio of successive λs on the way to a small λ.
-const APPROACH: f64 = 0.5;
+/// Ratio of successive λs on the way to a small λ, where sweeps do the work, and where second-order steps do.
+const APPROACH: f64 = 0.65;
+const APPROACH_NEWTON: f64 = 0.5;
 /// Sweeps spent on each.
 const APPROACH_SWEEPS: usize = 8;
 
@@ -104,11 +105,13 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
         self.refresh(lambda, &alive, false);
         let critical = self.scores.iter().copied().fold(0.0, f64::max);
         // A start that the user gives is taken for what it is.
+        let singles = self.q == 1 && self.penalty.partition().is_singletons();
+        let ratio = if singles && self.solver.newton { APPROACH_NEWTON } else { APPROACH };
         let worthwhile = run.stopping.max_iterations > APPROACH_SWEEPS && self.w.iter().all(|&w| w == 0.0);
-        if !(worthwhile && lambda > 0.0 && critical.is_finite() && lambda < APPROACH * critical) {
+        if !(worthwhile && lambda > 0.0 && critical.is_finite() && lambda < ratio * critical) {
             return;
         }
-        let steps = ((critical / lambda).ln() / -APPROACH.ln()).ceil();
+        let steps = ((critical / lambda).ln() / -ratio.ln()).ceil();
         for k in 1..steps as i32 {
             if run.out_of_time() {
                 return;

@@ -282,10 +282,10 @@ fn sweep_until(
         }
         if sweep >= EASY_SWEEPS
             && let Some((w_new, state_new)) = anderson.push(w, &state)
-            && descent.objective(&w_new, &state_new) < descent.objective(w, &state)
+            && descent.objective(w_new, state_new) < descent.objective(w, &state)
         {
-            *w = w_new;
-            state = state_new;
+            w.copy_from_slice(w_new);
+            state.copy_from_slice(state_new);
         }
     }
 }
