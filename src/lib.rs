@@ -56,6 +56,7 @@
 //!   .solver(BlockDescent | Fista) .tolerance(1e-6) .max_iterations(k) .time_limit(t) .accept_unconverged(false)
 //!   .fit(&x, &y)?                            a model          .fit_watched(&x, &y, &mut watch)?   .lambda_max(&x, &y)?
 //!   .path(&x, &y, Grid::auto(100))?          a Path: models() lambdas() entry_order()
+//!   .fit_moments(&moments)? .path_moments(&moments, grid)?   from XᵀX, Xᵀy and sums instead of rows
 //!   .cross_validate(&x, &y, &KFold::new(10))?   best() one_standard_error() curve() path() out_of_fold(k)
 //!
 //! model.coefficients() intercept() support() predict(&x)? score(&x, &y)? r_squared()
@@ -79,6 +80,7 @@
 //!   [`LogDetNewton`](solver::LogDetNewton).
 //! * [`estimator`] is Ŵ: builders, `fit`, models; intercept, weights and standardisation are dealt with here.
 //! * [`path`] and [`cross_validation`] are λ, for every estimator.
+//! * [`moments`] is (X, y) without the rows: sums and products that add up over chunks, files and machines.
 //! * [`error`] is the one error type.
 //!
 //! Private: `linalg` (the only place that names a linear-algebra library), `kernels` (the only one with CPU dispatch),

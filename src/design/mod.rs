@@ -132,6 +132,13 @@ pub trait Design: LinearOperator {
         }
     }
 
+    /// `out ← X_rows`, all columns of some rows that stand together, column-major: what products of tall data are made of,
+    /// block by block while it is in the cache. Returns whether the storage can do that better than by
+    /// [`select_rows`](Self::select_rows); `false`, the default, leaves `out` alone.
+    fn copy_rows(&self, _rows: Range<usize>, _out: &mut [f64]) -> bool {
+        false
+    }
+
     /// The given rows (in that order, repeats allowed) as a design of their own: what cross-validation trains on.
     /// `None`, the default, if the storage cannot do that. Indices are below `nrows()`.
     fn select_rows(&self, _rows: &[usize]) -> Option<Box<dyn Design + '_>> {
@@ -246,6 +253,9 @@ macro_rules! forward {
             }
             fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
                 (**self).cross_gram(rows, cols, out);
+            }
+            fn copy_rows(&self, rows: Range<usize>, out: &mut [f64]) -> bool {
+                (**self).copy_rows(rows, out)
             }
             fn select_rows(&self, rows: &[usize]) -> Option<Box<dyn Design + '_>> {
                 (**self).select_rows(rows)

@@ -126,6 +126,17 @@ impl<D: Design> Design for RowScaled<D> {
         true
     }
 
+    fn copy_rows(&self, rows: Range<usize>, out: &mut [f64]) -> bool {
+        let d = &self.d[rows.clone()];
+        let copied = self.inner.copy_rows(rows, out);
+        if copied {
+            for out in out.chunks_exact_mut(d.len().max(1)) {
+                out.iter_mut().zip(d).for_each(|(v, d)| *v *= d);
+            }
+        }
+        copied
+    }
+
     fn select_rows(&self, rows: &[usize]) -> Option<Box<dyn Design + '_>> {
         let inner = self.inner.select_rows(rows)?;
         Some(Box::new(RowScaled { inner, d: rows.iter().map(|&i| self.d[i]).collect() }))

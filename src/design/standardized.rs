@@ -266,6 +266,18 @@ impl<D: Design> Design for Standardized<D> {
         }
     }
 
+    fn copy_rows(&self, rows: Range<usize>, out: &mut [f64]) -> bool {
+        let m = rows.len().max(1);
+        let copied = self.inner.copy_rows(rows, out);
+        if copied {
+            for (j, out) in out.chunks_exact_mut(m).enumerate() {
+                let (mean, sigma) = (self.mean(j), self.deviation(j));
+                out.iter_mut().for_each(|v| *v = (*v - mean) / sigma);
+            }
+        }
+        copied
+    }
+
     fn select_rows(&self, rows: &[usize]) -> Option<Box<dyn Design + '_>> {
         let inner = self.inner.select_rows(rows)?;
         Some(Box::new(Standardized { inner, center: self.center.clone(), scale: self.scale.clone(), sq_norms: None }))

@@ -15,8 +15,8 @@ use crate::estimator::coefficients::Coefficients;
 use crate::estimator::model::Fitted;
 use crate::loss::Squared;
 use crate::moments::gap_error;
-use crate::penalty::BlockPenalty;
-use crate::smooth::{LinearPredictor, Smooth};
+use crate::penalty::{BlockPenalty, Penalty};
+use crate::smooth::LinearPredictor;
 use crate::solver::Solution;
 
 /// A penalty and the order in which it wants the features: groups become contiguous, shared features are repeated.
@@ -263,7 +263,8 @@ impl<'a> Training<'a> {
             let at = (&solution.coefficients[..], solution.certificate.gap);
             solution.certificate.rounding += gap_error(smooth, &layout.penalty, lambda, at, self.product_error);
         }
-        let residual = smooth.value(&smooth.point(&solution.coefficients));
+        // The loss: what the objective is without the penalty.
+        let residual = solution.certificate.objective - layout.penalty.value(lambda, &solution.coefficients);
         let mut latent = Vec::new();
         let coefficients = Coefficients::new(
             self.nfeatures,

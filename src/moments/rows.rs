@@ -153,7 +153,8 @@ impl Factor {
 ///
 /// With `s_t = ‖y_t‖ + Σ_j ‖x_j‖ |w_jt|` the gradient is wrong by at most `ε_jt = error · ‖x_j‖ s_t / n`; that moves
 /// `⟨g, w⟩`, and by the share Ω°(ε)/λ the multiplier that makes the dual point feasible. With the multiplier goes the gap: the
-/// part of Ω by λΩ(w), the part of the loss, quadratic in what the multiplier is below one, by at most twice the gap.
+/// part of Ω by λΩ(w), the part of the loss, quadratic in what the multiplier is below one, by at most twice the gap. To first
+/// order in ε, and for penalties with a curved conjugate near the optimum.
 pub(crate) fn gap_error<D: Design, P: BlockPenalty>(
     smooth: &LinearPredictor<D, Squared>,
     penalty: &P,

@@ -188,9 +188,11 @@ fn products<D: Design + ?Sized>(design: &D, y: &[f64]) -> Option<(Vec<f64>, Vec<
             let (x, ld) = match values {
                 Some(values) => (&values[from..], n),
                 None => {
-                    let part = design.select_rows(&(from..to).collect::<Vec<_>>())?;
                     gathered.resize(rows * p, 0.0);
-                    gathered.chunks_exact_mut(rows).enumerate().for_each(|(j, x)| part.column(j, x));
+                    if !design.copy_rows(from..to, &mut gathered) {
+                        let part = design.select_rows(&(from..to).collect::<Vec<_>>())?;
+                        gathered.chunks_exact_mut(rows).enumerate().for_each(|(j, x)| part.column(j, x));
+                    }
                     (&gathered[..], rows)
                 }
             };
