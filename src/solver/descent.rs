@@ -312,10 +312,12 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
         let all = if in_strips { self.strips(Over::All, w) } else { Vec::new() };
         let mut nonzero: Vec<Strip> = Vec::new();
         let mut least = stop.negligible / self.blocks.len().max(1) as f64;
+        // Zeros that stay where they are after a step, and a gap that is still open: the next sweep is over all.
+        let mut unsettled = false;
         let mut sweeps = 0;
         while sweeps < stop.max_sweeps {
             let mut step = None;
-            if schedule.due(sweeps) {
+            if schedule.due(sweeps) && !unsettled {
                 // A step that stops part of the way has dropped coefficients: the next one starts from a better support.
                 for _ in 0..PARTIAL_STEPS {
                     let support = self.support(w);
@@ -337,7 +339,7 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
             // After a full step the support is at its minimum: what is left to do is elsewhere.
             let over = match step {
                 Some(newton::Step::Full) if singles => Over::Zeros(self.entry_threshold(w, state, &mut scratch)),
-                _ if sweeps % EVERY == 0 => Over::All,
+                _ if unsettled || sweeps % EVERY == 0 => Over::All,
                 _ => Over::Nonzeros,
             };
             let moved = match over {
@@ -369,9 +371,8 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
                     break;
                 }
             }
-            if !moved && over == Over::Nonzeros {
-                sweeps = sweeps.next_multiple_of(EVERY);
-            } else if !moved {
+            unsettled = !moved && over != Over::All;
+            if !moved && over == Over::All {
                 if least == 0.0 {
                     break;
                 }

@@ -237,9 +237,15 @@ impl NewtonState {
                 self.point = candidate;
                 self.point.invert();
                 let theta = self.point.theta();
-                self.exhausted = -predicted <= 1e-3 * rounding || (0..p).any(|i| theta[i * p + i] > UNBOUNDED);
+                let unbounded = (0..p).any(|i| theta[i * p + i] > UNBOUNDED);
+                let before = self.staged.gap;
                 let certify = Problem { lambda, ..*problem };
                 (self.staged, _) = certify.certify(self.point.theta(), &self.point, p as f64, &mut self.gradient);
+                // What the objective can still gain is quadratic in the error of the gradient, the gap is linear in it: steps
+                // that rounding hides from the one may still close the other.
+                let hidden = -predicted <= 1e-3 * rounding;
+                let closing = self.staged.gap <= 0.5 * before;
+                self.exhausted = unbounded || (hidden && !closing);
                 return;
             }
             length *= 0.5;
