@@ -147,9 +147,11 @@ fn obeys(name: &str, x: &dyn Design, plain: &Array2<f64>) {
     assert!(x.column_cost() <= n as f64 && x.column_cost() >= 0.0, "{name}");
     for rows in [0..n, n / 3..n - n / 4] {
         let mut out = vec![f64::NAN; rows.len() * p];
-        if x.copy_rows(rows.clone(), &mut out) {
-            let truth: Vec<f64> = (0..p).flat_map(|j| plain.column(j).to_vec()[rows.clone()].to_vec()).collect();
-            close(name, "copy_rows", &out, &truth);
+        let cols: Vec<usize> = (0..p).rev().collect();
+        if x.copy_block(rows.clone(), &cols, &mut out) {
+            let truth: Vec<f64> =
+                cols.iter().flat_map(|&j| plain.column(j).to_vec()[rows.clone()].to_vec()).collect();
+            close(name, "copy_block", &out, &truth);
         }
     }
     let rows: Vec<usize> = (0..n).rev().chain([0]).collect();

@@ -190,6 +190,11 @@ impl<D: Design> Design for Columns<D> {
         self.inner.prefers_gather()
     }
 
+    fn copy_block(&self, rows: Range<usize>, cols: &[usize], out: &mut [f64]) -> bool {
+        let cols: Vec<usize> = cols.iter().map(|&j| self.map[j]).collect();
+        self.inner.copy_block(rows, &cols, out)
+    }
+
     fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
         let inner = |index: &[usize]| -> Vec<usize> { index.iter().map(|&j| self.map[j]).collect() };
         self.inner.cross_gram(&inner(rows), &inner(cols), out);

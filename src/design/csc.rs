@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{AnyDesign, Design, LinearOperator, Moments, responses};
 use crate::error::{Error, Result, check_finite, check_length};
 use crate::kernels::{self, SparseColumns, SparseRhs};
+use crate::linalg;
 use crate::parallel::for_each_chunk;
 
 /// Columns that one task of a pass takes at least; more if they are nearly empty, see [`Csc::chunk`].
@@ -309,6 +310,24 @@ impl Csc {
         out
     }
 
+    fn cross_gram_by_columns(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
+        // one column at a time lies scattered in `dense`; its places are wiped afterwards, not all n
+        let mut dense = vec![0.0; self.nrows];
+        for (&j, out) in cols.iter().zip(out.chunks_exact_mut(rows.len().max(1))) {
+            let (indices, values) = self.entries(j);
+            for (&i, &v) in indices.iter().zip(values) {
+                dense[i as usize] = v;
+            }
+            for (o, &k) in out.iter_mut().zip(rows) {
+                let (other, x) = self.entries(k);
+                *o = kernels::sparse_dot(other, x, &dense);
+            }
+            for &i in indices {
+                dense[i as usize] = 0.0;
+            }
+        }
+    }
+
     #[inline]
     fn entries(&self, col: usize) -> (&[u32], &[f64]) {
         let span = self.indptr[col]..self.indptr[col + 1];
@@ -438,26 +457,40 @@ impl Design for Csc {
     }
 
     fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
-        // one column at a time lies scattered in `dense`; its places are wiped afterwards, not all n
-        let mut dense = vec![0.0; self.nrows];
-        let symmetric = rows == cols;
-        let m = rows.len();
-        for (b, &j) in cols.iter().enumerate() {
+        let stored: usize = rows.iter().map(|&k| self.entries(k).0.len()).sum();
+        // Few products of long columns: not worth a transpose.
+        if self.nrows + stored > cols.len() * stored {
+            return self.cross_gram_by_columns(rows, cols, out);
+        }
+        // X_R by rows, so that only values which meet are multiplied: Σ_j Σ_{i in column j} |row i| products.
+        let mut end = vec![0; self.nrows + 1];
+        rows.iter().for_each(|&k| self.entries(k).0.iter().for_each(|&i| end[i as usize + 1] += 1));
+        (0..self.nrows).for_each(|i| end[i + 1] += end[i]);
+        let mut first = end[..self.nrows].to_vec();
+        let mut places = vec![(0u32, 0.0); stored];
+        for (a, &k) in rows.iter().enumerate() {
+            let (indices, values) = self.entries(k);
+            for (&i, &v) in indices.iter().zip(values) {
+                places[first[i as usize]] = (a as u32, v);
+                first[i as usize] += 1;
+            }
+        }
+        first.copy_from_slice(&end[..self.nrows]);
+        let (symmetric, m) = (rows == cols, rows.len());
+        out.fill(0.0);
+        for (&j, out) in cols.iter().zip(out.chunks_exact_mut(m.max(1))) {
             let (indices, values) = self.entries(j);
             for (&i, &v) in indices.iter().zip(values) {
-                dense[i as usize] = v;
-            }
-            for (a, &k) in rows.iter().enumerate().skip(if symmetric { b } else { 0 }) {
-                let (other, x) = self.entries(k);
-                let dot = kernels::sparse_dot(other, x, &dense);
-                out[b * m + a] = dot;
-                if symmetric {
-                    out[a * m + b] = dot;
+                let i = i as usize;
+                for &(a, u) in &places[first[i]..end[i + 1]] {
+                    out[a as usize] += v * u;
                 }
+                // What comes before the diagonal is known by symmetry: row i begins with this column.
+                first[i] += usize::from(symmetric);
             }
-            for &i in indices {
-                dense[i as usize] = 0.0;
-            }
+        }
+        if symmetric {
+            linalg::mirror(out, m);
         }
     }
 

@@ -719,17 +719,17 @@ impl<T: Element> Design for Dense<'_, T> {
         }
     }
 
-    fn copy_rows(&self, rows: Range<usize>, out: &mut [f64]) -> bool {
+    fn copy_block(&self, rows: Range<usize>, cols: &[usize], out: &mut [f64]) -> bool {
         let m = rows.len().max(1);
         match self.by {
             By::Columns => {
-                for (j, out) in out.chunks_exact_mut(m).enumerate() {
+                for (&j, out) in cols.iter().zip(out.chunks_exact_mut(m)) {
                     out.iter_mut().zip(&self.lines.get(j)[rows.clone()]).for_each(|(o, v)| *o = v.to_f64());
                 }
             }
             By::Rows => {
                 for from in (0..rows.len()).step_by(32) {
-                    for (j, out) in out.chunks_exact_mut(m).enumerate() {
+                    for (&j, out) in cols.iter().zip(out.chunks_exact_mut(m)) {
                         for (i, o) in out.iter_mut().enumerate().skip(from).take(32) {
                             *o = self.lines.get(rows.start + i)[j].to_f64();
                         }

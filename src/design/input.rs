@@ -205,8 +205,8 @@ impl Design for AnyDesign<'_> {
     fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
         each!(self, x => x.cross_gram(rows, cols, out));
     }
-    fn copy_rows(&self, rows: Range<usize>, out: &mut [f64]) -> bool {
-        each!(self, x => x.copy_rows(rows, out))
+    fn copy_block(&self, rows: Range<usize>, cols: &[usize], out: &mut [f64]) -> bool {
+        each!(self, x => x.copy_block(rows, cols, out))
     }
     fn select_rows(&self, rows: &[usize]) -> Option<Box<dyn Design + '_>> {
         each!(self, x => Design::select_rows(x, rows))

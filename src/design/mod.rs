@@ -132,10 +132,10 @@ pub trait Design: LinearOperator {
         }
     }
 
-    /// `out ← X_rows`, all columns of some rows that stand together, column-major: what products of tall data are made of,
-    /// block by block while it is in the cache. Returns whether the storage can do that better than by
-    /// [`select_rows`](Self::select_rows); `false`, the default, leaves `out` alone.
-    fn copy_rows(&self, _rows: Range<usize>, _out: &mut [f64]) -> bool {
+    /// `out ← X[rows, cols]`, column-major, for rows that stand together: what products of tall data are made of, block by
+    /// block while it is in the cache. Returns whether the storage can do that without touching other rows; `false`, the
+    /// default, leaves `out` alone.
+    fn copy_block(&self, _rows: Range<usize>, _cols: &[usize], _out: &mut [f64]) -> bool {
         false
     }
 
@@ -254,8 +254,8 @@ macro_rules! forward {
             fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
                 (**self).cross_gram(rows, cols, out);
             }
-            fn copy_rows(&self, rows: Range<usize>, out: &mut [f64]) -> bool {
-                (**self).copy_rows(rows, out)
+            fn copy_block(&self, rows: Range<usize>, cols: &[usize], out: &mut [f64]) -> bool {
+                (**self).copy_block(rows, cols, out)
             }
             fn select_rows(&self, rows: &[usize]) -> Option<Box<dyn Design + '_>> {
                 (**self).select_rows(rows)

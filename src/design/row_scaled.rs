@@ -126,9 +126,9 @@ impl<D: Design> Design for RowScaled<D> {
         true
     }
 
-    fn copy_rows(&self, rows: Range<usize>, out: &mut [f64]) -> bool {
+    fn copy_block(&self, rows: Range<usize>, cols: &[usize], out: &mut [f64]) -> bool {
         let d = &self.d[rows.clone()];
-        let copied = self.inner.copy_rows(rows, out);
+        let copied = self.inner.copy_block(rows, cols, out);
         if copied {
             for out in out.chunks_exact_mut(d.len().max(1)) {
                 out.iter_mut().zip(d).for_each(|(v, d)| *v *= d);

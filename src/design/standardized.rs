@@ -266,11 +266,11 @@ impl<D: Design> Design for Standardized<D> {
         }
     }
 
-    fn copy_rows(&self, rows: Range<usize>, out: &mut [f64]) -> bool {
+    fn copy_block(&self, rows: Range<usize>, cols: &[usize], out: &mut [f64]) -> bool {
         let m = rows.len().max(1);
-        let copied = self.inner.copy_rows(rows, out);
+        let copied = self.inner.copy_block(rows, cols, out);
         if copied {
-            for (j, out) in out.chunks_exact_mut(m).enumerate() {
+            for (&j, out) in cols.iter().zip(out.chunks_exact_mut(m)) {
                 let (mean, sigma) = (self.mean(j), self.deviation(j));
                 out.iter_mut().for_each(|v| *v = (*v - mean) / sigma);
             }

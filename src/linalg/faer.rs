@@ -25,18 +25,18 @@ pub(super) fn gram_lower(x: &[f64], ld: usize, n: usize, p: usize, out: &mut [f6
     );
 }
 
-/// AᵀB.
+/// AᵀB, in place of what is in `out` or added to it.
 pub(super) fn transpose_matmul(
     (a, lda): (&[f64], usize),
     (b, ldb): (&[f64], usize),
     n: usize,
-    p: usize,
-    m: usize,
+    (p, m): (usize, usize),
     out: &mut [f64],
+    add: bool,
 ) {
     matmul::matmul(
         MatMut::from_column_major_slice_mut(out, p, m),
-        Accum::Replace,
+        if add { Accum::Add } else { Accum::Replace },
         MatRef::from_column_major_slice_with_stride(a, n, p, lda).transpose(),
         MatRef::from_column_major_slice_with_stride(b, n, m, ldb),
         1.0,

@@ -113,6 +113,11 @@ pub(crate) fn add_gram(x: &[f64], ld: usize, n: usize, p: usize, out: &mut [f64]
     }
 }
 
+/// Adds AᵀB to `out` (p×m) for A n×p and B n×m.
+pub(crate) fn add_transpose_matmul(a: &[f64], b: &[f64], n: usize, p: usize, m: usize, out: &mut [f64]) {
+    faer::transpose_matmul((a, n), (b, n), n, (p, m), out, true);
+}
+
 /// `out ← AᵀB` (p×m) for A n×p and B n×m.
 pub(crate) fn transpose_matmul(a: &[f64], b: &[f64], n: usize, p: usize, m: usize, out: &mut [f64]) {
     transpose_matmul_strided((a, n), (b, n), n, p, m, out);
@@ -136,7 +141,7 @@ pub(crate) fn transpose_matmul_strided(
             }
         }
     } else {
-        faer::transpose_matmul((a, lda), (b, ldb), n, p, m, out);
+        faer::transpose_matmul((a, lda), (b, ldb), n, (p, m), out, false);
     }
 }
 
@@ -161,7 +166,7 @@ fn dot(x: &[f64], y: &[f64]) -> f64 {
         small::dot(x, y)
     } else {
         let mut out = [0.0];
-        faer::transpose_matmul((x, n), (y, n), n, 1, 1, &mut out);
+        faer::transpose_matmul((x, n), (y, n), n, (1, 1), &mut out, false);
         out[0]
     }
 }

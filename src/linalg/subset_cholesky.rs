@@ -59,7 +59,7 @@ impl SubsetCholesky {
     /// another order.
     ///
     /// # Errors
-    /// If A_SS is not positive definite to working precision; the factor is empty then.
+    /// If A_SS is not positive definite to working precision; the factor is that of a part of `wanted` then.
     pub(crate) fn follow<'m>(
         &mut self,
         wanted: &[usize],
@@ -78,11 +78,8 @@ impl SubsetCholesky {
         let mut known = self.index.clone();
         known.sort_unstable();
         for &j in wanted {
-            if known.binary_search(&j).is_err()
-                && let Err(singular) = self.append(j, column(j), shift)
-            {
-                self.clear();
-                return Err(singular);
+            if known.binary_search(&j).is_err() {
+                self.append(j, column(j), shift)?;
             }
         }
         Ok(())
@@ -104,25 +101,32 @@ impl SubsetCholesky {
             }
             a[c * m + c] += shift;
         }
-        let diagonal: Vec<f64> = (0..m).map(|i| a[i * m + i]).collect();
-        let factor = Cholesky::factor(&a, m)?;
-        for (i, d) in diagonal.iter().enumerate() {
-            let pivot = factor.lower(i, i);
-            if pivot * pivot <= SINGULAR * d {
-                return Err(NotPositiveDefinite { pivot: i });
+        let factor = match Cholesky::factor(&a, m) {
+            Ok(factor) => factor,
+            // What comes before the pivot is regular.
+            Err(singular) => {
+                let known = singular.pivot.min(m - 1);
+                self.refactor(&wanted[..known], column, shift)?;
+                return Err(singular);
             }
-        }
-        self.rows.resize(start(m), 0.0);
-        for c in 0..m {
-            for r in c..m {
+        };
+        let regular = |&i: &usize| factor.lower(i, i).powi(2) > SINGULAR * a[i * m + i];
+        let rank = (0..m).take_while(regular).count();
+        self.rows.resize(start(rank), 0.0);
+        for c in 0..rank {
+            for r in c..rank {
                 self.rows[start(r) + c] = factor.lower(r, c);
             }
         }
-        self.index.extend_from_slice(wanted);
-        Ok(())
+        self.index.extend_from_slice(&wanted[..rank]);
+        if rank < m { Err(NotPositiveDefinite { pivot: rank }) } else { Ok(()) }
     }
 
-    fn append(&mut self, j: usize, column: &[f64], shift: f64) -> Result<(), NotPositiveDefinite> {
+    /// Adds j to S.
+    ///
+    /// # Errors
+    /// If A is not positive definite then; nothing changes.
+    pub(crate) fn append(&mut self, j: usize, column: &[f64], shift: f64) -> Result<(), NotPositiveDefinite> {
         let m = self.index.len();
         let mut row: Vec<f64> = self.index.iter().map(|&i| column[i]).collect();
         self.forward(&mut row);
@@ -137,8 +141,8 @@ impl SubsetCholesky {
         Ok(())
     }
 
-    /// Takes out row k: the rows below lose a column, and rotations bring them back to triangular form.
-    fn remove(&mut self, k: usize) {
+    /// Takes the k-th of S out: the rows below lose a column, and rotations bring them back to triangular form.
+    pub(crate) fn remove(&mut self, k: usize) {
         let m = self.index.len();
         self.index.remove(k);
         let mut rotations: Vec<(f64, f64)> = Vec::with_capacity(m - k);
@@ -250,7 +254,12 @@ mod tests {
         let mut factor = SubsetCholesky::default();
         factor.follow(&(0..19).collect::<Vec<_>>(), column, 0.0).unwrap();
         assert!(factor.follow(&(0..20).collect::<Vec<_>>(), column, 0.0).is_err());
-        assert!(factor.index().is_empty());
+        assert_eq!(factor.index(), (0..19).collect::<Vec<_>>());
+        check(&factor, &a, p, 0.0);
+        factor.clear();
+        assert!(factor.follow(&(0..20).collect::<Vec<_>>(), column, 0.0).is_err());
+        assert_eq!(factor.index(), (0..19).collect::<Vec<_>>());
+        check(&factor, &a, p, 0.0);
         factor.follow(&[3, 19], column, 0.0).unwrap();
         check(&factor, &a, p, 0.0);
         factor.rename(|i| Some(i + 1));

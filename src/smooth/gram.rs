@@ -4,8 +4,14 @@ use std::ops::Range;
 
 use crate::design::{Design, with_scratch};
 use crate::kernels;
-use crate::linalg;
+use crate::linalg::{self, GRAM_PIECES, GRAM_ROWS};
+use crate::parallel;
 use crate::smooth::{HessianView, Quadratic};
+
+/// Rows from which products are formed piece by piece instead of from a copy of whole columns that is kept.
+const TALL: usize = 4 * GRAM_ROWS;
+/// Values of a piece: a megabyte.
+const CACHED: usize = 1 << 17;
 
 /// `H = ν X_AᵀX_A` for a growing list A of columns.
 #[derive(Debug, Clone, Default)]
@@ -58,10 +64,34 @@ impl GramCache {
         }
         let total = old + added;
         self.reserve(total);
-        let mut cross = vec![0.0; old * added];
-        let mut inner = vec![0.0; added * added];
-        if design.column_cost() * 4.0 > n as f64 {
-            self.gathered.resize(total * n, 0.0);
+        let dense = design.column_cost() * 4.0 > n as f64;
+        let in_pieces = if dense && n >= TALL { self.products_in_pieces(design, new) } else { None };
+        let (inner, cross) = in_pieces.unwrap_or_else(|| self.products_at_once(design, new, dense));
+        for c in 0..added {
+            let column = (old + c) * self.stride;
+            for r in 0..old {
+                let value = curvature * cross[c * old + r];
+                self.values[column + r] = value;
+                self.values[r * self.stride + old + c] = value;
+            }
+            for r in 0..added {
+                self.values[column + old + r] = curvature * inner[c * added + r];
+            }
+        }
+        self.columns.extend_from_slice(new);
+    }
+
+    /// The products of the new columns with each other and with the old ones.
+    fn products_at_once<D: Design + ?Sized>(
+        &mut self,
+        design: &D,
+        new: &[usize],
+        dense: bool,
+    ) -> (Vec<f64>, Vec<f64>) {
+        let (n, old, added) = (design.nrows(), self.columns.len(), new.len());
+        let (mut inner, mut cross) = (vec![0.0; added * added], vec![0.0; old * added]);
+        if dense {
+            self.gathered.resize((old + added) * n, 0.0);
             for (&j, x) in new.iter().zip(self.gathered[old * n..].chunks_exact_mut(n)) {
                 design.column(j, x);
             }
@@ -76,18 +106,45 @@ impl GramCache {
                 design.cross_gram(&self.columns, new, &mut cross);
             }
         }
-        for c in 0..added {
-            let column = (old + c) * self.stride;
-            for r in 0..old {
-                let value = curvature * cross[c * old + r];
-                self.values[column + r] = value;
-                self.values[r * self.stride + old + c] = value;
+        (inner, cross)
+    }
+
+    /// [`products_at_once`](Self::products_at_once), rows by rows: a copy of so many rows stays in
+    /// the cache, one of whole columns would cost more than the products. `None` if the storage cannot be cut.
+    fn products_in_pieces<D: Design + ?Sized>(&self, design: &D, new: &[usize]) -> Option<(Vec<f64>, Vec<f64>)> {
+        let (n, old, added) = (design.nrows(), self.columns.len(), new.len());
+        let columns: Vec<usize> = self.columns.iter().chain(new).copied().collect();
+        let rows = (CACHED / columns.len()).next_multiple_of(64).clamp(128, GRAM_ROWS);
+        // Together the sums take no more than a quarter of the columns, and their number depends on the shape alone.
+        let count = (n / (4 * columns.len())).clamp(1, GRAM_PIECES);
+        let height = n.div_ceil(count).next_multiple_of(rows);
+        let pieces = parallel::map_indexed(n.div_ceil(height), n * columns.len() * size_of::<f64>(), |piece| {
+            let (mut inner, mut cross) = (vec![0.0; added * added], vec![0.0; old * added]);
+            let mut block = vec![0.0; rows * columns.len()];
+            let end = ((piece + 1) * height).min(n);
+            for from in (piece * height..end).step_by(rows) {
+                let m = rows.min(end - from);
+                let block = &mut block[..m * columns.len()];
+                if !design.copy_block(from..from + m, &columns, block) {
+                    return None;
+                }
+                let (before, fresh) = block.split_at(old * m);
+                linalg::add_gram(fresh, m, m, added, &mut inner);
+                if old > 0 {
+                    linalg::add_transpose_matmul(before, fresh, m, old, added, &mut cross);
+                }
             }
-            for r in 0..added {
-                self.values[column + old + r] = curvature * inner[c * added + r];
-            }
+            Some((inner, cross))
+        });
+        let mut pieces = pieces.into_iter();
+        let (mut inner, mut cross) = pieces.next()??;
+        for piece in pieces {
+            let (more_inner, more_cross) = piece?;
+            inner.iter_mut().zip(&more_inner).for_each(|(o, v)| *o += v);
+            cross.iter_mut().zip(&more_cross).for_each(|(o, v)| *o += v);
         }
-        self.columns.extend_from_slice(new);
+        linalg::mirror(&mut inner, added);
+        Some((inner, cross))
     }
 
     fn reserve(&mut self, total: usize) {

@@ -70,10 +70,11 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
         start: Start<'_>,
         watch: &mut dyn Watch,
     ) -> Solution {
-        match Compressed::new(self, problem.smooth, start, 1) {
-            Some(small) => small.solve(self, problem, start, watch),
-            None => self.solve_rows(problem, start, watch),
+        let mut engine = Engine::new(self, problem, start);
+        if let Some(small) = Compressed::new(&mut engine, &[problem.lambda]) {
+            return small.solve(self, problem, start, watch);
         }
+        engine.solve_one(problem.lambda, watch)
     }
 
     fn solve_path(
@@ -84,10 +85,10 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
         watch: &mut dyn Watch,
         sink: &mut dyn FnMut(Solution) -> ControlFlow<()>,
     ) {
-        if let Some(small) = Compressed::new(self, problem.smooth, start, lambdas.len()) {
+        let mut engine = Engine::new(self, problem, start);
+        if let Some(small) = Compressed::new(&mut engine, lambdas) {
             return small.solve_path(self, problem, lambdas, start, watch, sink);
         }
-        let mut engine = Engine::new(self, problem, start);
         let largest = engine.largest_batch();
         let mut batch = 1;
         let mut previous = None;
@@ -135,9 +136,6 @@ impl BlockDescent {
         start: Start<'_>,
         watch: &mut dyn Watch,
     ) -> Solution {
-        let mut engine = Engine::new(self, problem, start);
-        let mut run = Run::new(self.stopping, watch);
-        engine.approach(problem.lambda, &run);
-        engine.solve(problem.lambda, None, &mut run)
+        Engine::new(self, problem, start).solve_one(problem.lambda, watch)
     }
 }

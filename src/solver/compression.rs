@@ -17,23 +17,21 @@ use crate::parallel;
 use crate::penalty::BlockPenalty;
 use crate::problem::Problem;
 use crate::smooth::{LinearPredictor, Smooth};
+use crate::solver::engine::Engine;
 use crate::solver::{BlockDescent, Form, Progress, Solution, Solver, Start, Status, Watch};
 
 /// Values of X from which it is worth looking at the shape.
 const WORTHWHILE: usize = 1 << 15;
-/// Passes over X that a first λ takes, and every further one.
-const PASSES: (f64, f64) = (7.0, 1.0);
 /// Columns whose Gram matrix costs a pass: 45 GFlop/s against 10 GB/s.
-const DENSE_COLUMNS_PER_PASS: f64 = 36.0;
+const DENSE_COLUMNS_PER_PASS: f64 = 18.0;
 /// The same for sparse columns, which are multiplied one by one.
 const SPARSE_COLUMNS_PER_PASS: f64 = 1.5;
 
-/// Whether rows that stand for n pay for `solves` λs from zero.
-fn worthwhile<D: Design + ?Sized>(design: &D, solves: usize) -> bool {
+/// Whether rows that stand for n pay where so many passes over X lie ahead without them.
+fn worthwhile<D: Design + ?Sized>(design: &D, passes: f64) -> bool {
     let (n, p) = (design.nrows(), design.ncols());
     let dense = 4.0 * design.column_cost() > n as f64;
     let per_pass = if dense { DENSE_COLUMNS_PER_PASS } else { SPARSE_COLUMNS_PER_PASS };
-    let passes = PASSES.0 + PASSES.1 * solves as f64;
     n * p >= WORTHWHILE && n / 4 > p && p as f64 <= per_pass * passes
 }
 
@@ -45,17 +43,18 @@ pub(super) struct Compressed {
 }
 
 impl Compressed {
-    /// The problem on fewer rows, if that is quicker for so many λs.
-    pub(super) fn new<D: Design>(
-        solver: &BlockDescent,
-        smooth: &LinearPredictor<D, Squared>,
-        start: Start<'_>,
-        solves: usize,
-    ) -> Option<Self> {
+    /// The problem on fewer rows, if that is quicker for these λs; `engine` is the one that would solve it on X.
+    pub(super) fn new<D: Design, P: BlockPenalty>(engine: &mut Engine<'_, D, P>, lambdas: &[f64]) -> Option<Self> {
         let started = Instant::now();
+        let smooth = engine.smooth;
         let design = smooth.design();
-        let warm = matches!(start, Start::At(_));
-        if solver.form != Form::Auto || (warm && solves < 2) || !worthwhile(design, solves) {
+        if engine.solver.form != Form::Auto || !worthwhile(design, f64::INFINITY) {
+            return None;
+        }
+        // How far away the first λ is costs a pass to know, which is not lost on X.
+        let further = lambdas.len().saturating_sub(1) as f64;
+        let first = if worthwhile(design, further) { 0.0 } else { engine.expected_passes(*lambdas.first()?) };
+        if !worthwhile(design, first + further) {
             return None;
         }
         let (n, q) = (design.nrows(), smooth.nresponses());
@@ -162,8 +161,8 @@ fn products<D: Design + ?Sized>(design: &D, y: &[f64]) -> Option<(Vec<f64>, Vec<
         _ => None,
     };
     let sparse = 4.0 * design.column_cost() <= n as f64;
+    let all: Vec<usize> = (0..p).collect();
     if values.is_none() && sparse {
-        let all: Vec<usize> = (0..p).collect();
         design.cross_gram(&all, &all, &mut gram);
         design.transpose_apply(y, &mut cross);
         return Some((gram, cross));
@@ -189,7 +188,7 @@ fn products<D: Design + ?Sized>(design: &D, y: &[f64]) -> Option<(Vec<f64>, Vec<
                 Some(values) => (&values[from..], n),
                 None => {
                     gathered.resize(rows * p, 0.0);
-                    if !design.copy_rows(from..to, &mut gathered) {
+                    if !design.copy_block(from..to, &all, &mut gathered) {
                         let part = design.select_rows(&(from..to).collect::<Vec<_>>())?;
                         gathered.chunks_exact_mut(rows).enumerate().for_each(|(j, x)| part.column(j, x));
                     }

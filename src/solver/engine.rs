@@ -16,20 +16,34 @@ use crate::solver::descent::InnerStop;
 use crate::solver::forms::{Workspace, gram_columns};
 use crate::solver::{Run, Solution, Start, Status, Watch, screening, working_set};
 
-/// Ratio of successive λs on the way to a small λ, where sweeps do the work, and where second-order steps do.
+/// Ratio of successive λs on the way to a small λ: with several responses, with groups, with single coefficients (second-order
+/// steps do the work), and with single coefficients and many rows.
 const APPROACH: f64 = 0.65;
-const APPROACH_NEWTON: f64 = 0.5;
+const APPROACH_GROUPS: f64 = 0.3;
+const APPROACH_SINGLES: f64 = 0.5;
+const APPROACH_TALL: f64 = 0.2;
 /// Sweeps spent on each.
 const APPROACH_SWEEPS: usize = 8;
 
 /// A zero block whose score is below this share of λ leaves the working set.
 const PRUNE: f64 = 0.8;
 
+/// Passes after which the norms of columns pay by shorter passes to come: they take a pass with one right-hand side, which
+/// is less than a pass where there are several.
+const SCREENING: (usize, usize) = (4, 2);
+
+/// A pass over X for so many sweeps: where the working set seems complete, it is solved to the end.
+const CHEAP_SWEEPS: f64 = 4.0;
+
 /// Share of the wanted gap that a sweep may leave on the table.
 const NEGLIGIBLE: f64 = 1e-8;
 
 /// Sweeps after which the state is rebuilt from the coefficients: rounding adds up along incremental updates.
 const REFRESH: usize = 1000;
+
+/// Passes over X from a start nearby to a certificate, and what the products of working columns add to them.
+const WARM_PASSES: f64 = 3.0;
+const PASSES_FOR_PRODUCTS: f64 = 2.0;
 
 /// Passes over X that the products of new columns may cost.
 const PASSES: usize = 2;
@@ -98,6 +112,40 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
         }
     }
 
+    /// Solves for one λ from the start.
+    pub(super) fn solve_one(&mut self, lambda: f64, watch: &mut dyn Watch) -> Solution {
+        let mut run = Run::new(self.solver.stopping, watch);
+        self.approach(lambda, &run);
+        self.solve(lambda, None, &mut run)
+    }
+
+    /// What it takes to get to this λ, products of the working columns included, in passes over X; makes the first of them.
+    pub(super) fn expected_passes(&mut self, lambda: f64) -> f64 {
+        let alive: Vec<usize> = (0..self.member.len()).collect();
+        self.refresh(lambda, &alive, false);
+        if self.w.iter().any(|&w| w != 0.0) {
+            return WARM_PASSES;
+        }
+        let critical = self.scores.iter().copied().fold(0.0, f64::max);
+        let steps = (critical / lambda).ln() / -self.stride().ln();
+        PASSES_FOR_PRODUCTS * (WARM_PASSES + steps.max(0.0))
+    }
+
+    /// Ratio of successive λs on the way to a small one.
+    fn stride(&self) -> f64 {
+        let (n, p) = (self.smooth.design().nrows(), self.penalty.partition().ncols());
+        if self.q > 1 {
+            APPROACH
+        } else if !(self.penalty.partition().is_singletons() && self.solver.newton) {
+            APPROACH_GROUPS
+        } else if n as f64 >= 32.0 * (p as f64).sqrt() {
+            // So many rows that the support will be a small share of them: nothing is ill-posed on the way.
+            APPROACH_TALL
+        } else {
+            APPROACH_SINGLES
+        }
+    }
+
     /// Walks down to a λ far below the critical one, a few sweeps and one pass over X at each step: the working set then
     /// grows with the support, and problems that are much too large or nearly singular are never met.
     pub(super) fn approach(&mut self, lambda: f64, run: &Run<'_>) {
@@ -105,8 +153,7 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
         self.refresh(lambda, &alive, false);
         let critical = self.scores.iter().copied().fold(0.0, f64::max);
         // A start that the user gives is taken for what it is.
-        let singles = self.q == 1 && self.penalty.partition().is_singletons();
-        let ratio = if singles && self.solver.newton { APPROACH_NEWTON } else { APPROACH };
+        let ratio = self.stride();
         let worthwhile = run.stopping.max_iterations > APPROACH_SWEEPS && self.w.iter().all(|&w| w == 0.0);
         if !(worthwhile && lambda > 0.0 && critical.is_finite() && lambda < ratio * critical) {
             return;
@@ -155,7 +202,7 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             let target = run.stopping.tolerance * self.scale;
 
             // Screening.
-            if self.solver.screening && outer >= 2 {
+            if self.solver.screening && outer >= if self.q > 1 { SCREENING.1 } else { SCREENING.0 } {
                 self.screen(lambda, &certificate, dual, &mut alive);
             }
 
@@ -185,6 +232,9 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             inner_gap = ambition.max(0.1 * target).min(certificate.gap);
             if added == 0 {
                 inner_gap = inner_gap.min(0.3 * certificate.gap);
+                if self.sweeps_are_cheap() {
+                    inner_gap = 0.1 * target;
+                }
             }
             let stop = InnerStop {
                 gap: inner_gap,
@@ -226,6 +276,14 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             best_gap = best_gap.min(certificate.gap);
             outer += 1;
         }
+    }
+
+    /// Whether a sweep over the working set costs much less than a pass over X.
+    fn sweeps_are_cheap(&self) -> bool {
+        let design = self.smooth.design();
+        let columns = self.columns(&self.set) as f64;
+        let each = columns.min(2.0 * design.column_cost());
+        CHEAP_SWEEPS * each * columns <= design.column_cost() * design.ncols() as f64
     }
 
     /// Most λs whose gradients fit into memory beside X and into one pass.
@@ -388,7 +446,10 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
     fn score(&mut self) {
         let (partition, q) = (self.penalty.partition(), self.q);
         for (score, (b, cols)) in self.scores.iter_mut().zip(partition.iter().enumerate()) {
-            *score = self.penalty.critical_lambda_block(b, &self.g[cols.start * q..cols.end * q]);
+            let g = &self.g[cols.start * q..cols.end * q];
+            // A maximum passes over NaN (∞ − ∞ in a column whose squares overflow), and nothing would be proven by it.
+            let sum: f64 = g.iter().sum();
+            *score = if sum.is_nan() { f64::NAN } else { self.penalty.critical_lambda_block(b, g) };
         }
     }
 

@@ -16,8 +16,11 @@ use crate::solver::newton::Factor;
 /// Gram matrices beyond this many columns cost more memory than they save time.
 const GRAM_COLUMNS: usize = 6000;
 
-/// Sweeps in residual form after which a problem is left to second-order steps.
-const STUBBORN: usize = 500;
+/// Sweeps in residual form after which a problem is left to second-order steps: many, and as many as cost what these do, a
+/// Gram matrix and its factor at the speed of matrix products, eight times that of sweeps.
+fn stubborn(nrows: usize, columns: usize) -> usize {
+    (columns / 16 + columns / 24 * columns / nrows.max(1)).max(500)
+}
 
 /// Columns up to which the Gram form is the cheaper one. A change costs |A| numbers there and twice the stored column in
 /// residual form; single coefficients are mostly at rest and have the second-order finish, groups and rows of W mostly
@@ -84,7 +87,7 @@ impl<D: Design, P: BlockPenalty> Engine<'_, D, P> {
             Form::Residual => false,
             Form::Auto => {
                 // Where sweeps have not sufficed, only second-order steps will: they need the matrix.
-                let stubborn = self.q == 1 && self.solver.newton && self.iterations >= STUBBORN;
+                let stubborn = self.q == 1 && self.solver.newton && self.iterations >= stubborn(design.nrows(), columns);
                 columns <= GRAM_COLUMNS && (stubborn || columns as f64 <= gram_columns(design, self.penalty, self.q))
             }
         };

@@ -4,7 +4,7 @@
 //! before the first sweep at a new λ it is the step of the homotopy (Osborne, Presnell and Turlach 2000): exact until
 //! the support changes.
 
-use crate::linalg::{Cholesky, SubsetCholesky};
+use crate::linalg::{Cholesky, NotPositiveDefinite, SubsetCholesky};
 use crate::penalty::BlockPenalty;
 use crate::smooth::{HessianView, Quadratic};
 use crate::solver::descent::Descent;
@@ -100,18 +100,24 @@ impl Factor {
         self.cholesky.is_near(support)
     }
 
-    /// `H_SS⁻¹ slope`, in the order of `support`; `None` if H is singular there.
-    fn solve(&mut self, hessian: HessianView<'_>, shift: f64, support: &[usize], slope: &[f64]) -> Option<Vec<f64>> {
+    /// Becomes the factor for this support.
+    fn follow(&mut self, hessian: HessianView<'_>, shift: f64, support: &[usize]) -> Result<(), NotPositiveDefinite> {
         if shift != self.shift {
             self.cholesky.clear();
             self.shift = shift;
         }
         let column = |j: usize| &hessian.values[j * hessian.stride..(j + 1) * hessian.stride];
+        let mut sorted = support.to_vec();
+        sorted.sort_unstable();
+        self.cholesky.follow(&sorted, column, shift)
+    }
+
+    /// `H_SS⁻¹ slope`, in the order of `support`; `None` if H is singular there.
+    fn solve(&mut self, hessian: HessianView<'_>, shift: f64, support: &[usize], slope: &[f64]) -> Option<Vec<f64>> {
+        self.follow(hessian, shift, support).ok()?;
         let mut order: Vec<usize> = (0..support.len()).collect();
         order.sort_unstable_by_key(|&k| support[k]);
-        let sorted: Vec<usize> = order.iter().map(|&k| support[k]).collect();
-        self.cholesky.follow(&sorted, column, shift).ok()?;
-        let place = |j: &usize| sorted.binary_search(j).map(|k| order[k]);
+        let place = |j: &usize| order.binary_search_by_key(j, |&k| support[k]).map(|k| order[k]);
         let places: Vec<usize> = self.cholesky.index().iter().map(place).collect::<Result<_, _>>().ok()?;
         let mut b: Vec<f64> = places.iter().map(|&k| slope[k]).collect();
         self.cholesky.solve_in_place(&mut b);
@@ -212,7 +218,13 @@ pub(super) fn step<M: Quadratic, P: BlockPenalty + ?Sized>(
     factor: &mut Factor,
 ) -> Step {
     let Some(hessian) = inner.model.hessian() else { return Step::Rejected };
-    let Some(support) = Support::new(inner, w, state) else { return Step::Rejected };
+    let Some(mut support) = Support::new(inner, w, state) else { return Step::Rejected };
+    if support.shift() == Some(0.0) && make_independent(inner, (&mut *w, &mut *state), factor, &support) {
+        support = match Support::new(inner, w, state) {
+            Some(support) => support,
+            None => return Step::Rejected,
+        };
+    }
     if let Some(shift) = support.shift()
         && let Some(direction) = factor.solve(hessian, shift, &support.columns, &support.slope)
         && direction.iter().all(|d| d.is_finite())
@@ -244,6 +256,60 @@ pub(super) fn step<M: Quadratic, P: BlockPenalty + ?Sized>(
         }
     }
     Step::Rejected
+}
+
+/// Where the columns of the support depend on each other, moves along their null space, on which the fit stays as it is and Ω
+/// falls, until the coefficient of one of them is zero, and so on until they are independent. Returns whether anything
+/// moved.
+fn make_independent<M: Quadratic, P: BlockPenalty + ?Sized>(
+    inner: &Descent<'_, M, P>,
+    (w, state): (&mut [f64], &mut [f64]),
+    factor: &mut Factor,
+    support: &Support,
+) -> bool {
+    let Some(hessian) = inner.model.hessian() else { return false };
+    if factor.follow(hessian, 0.0, &support.columns).is_ok() {
+        return false;
+    }
+    let column = |j: usize| &hessian.values[j * hessian.stride..(j + 1) * hessian.stride];
+    let mut place = vec![usize::MAX; w.len()];
+    support.columns.iter().enumerate().for_each(|(k, &j)| place[j] = k);
+    let mut known = vec![false; w.len()];
+    factor.cholesky.index().iter().for_each(|&j| known[j] = true);
+    let (mut w_new, before) = (w.to_vec(), inner.objective(w, state));
+    for &j in support.columns.iter().filter(|&&j| !known[j]) {
+        while factor.cholesky.append(j, column(j), 0.0).is_err() {
+            // x_j = X_C a up to rounding
+            let mut null: Vec<f64> = factor.cholesky.index().iter().map(|&i| column(j)[i]).collect();
+            factor.cholesky.solve_in_place(&mut null);
+            null.iter_mut().for_each(|a| *a = -*a);
+            null.push(1.0);
+            let columns = || factor.cholesky.index().iter().copied().chain([j]);
+            let gain: f64 = columns().zip(&null).map(|(i, v)| support.slope[place[i]] * v).sum();
+            let towards = if gain < 0.0 { -1.0 } else { 1.0 };
+            let lengths = columns().zip(&null).enumerate().filter_map(|(k, (i, v))| {
+                let length = -w_new[i] / (towards * v);
+                (support.kinked[place[i]] && length >= 0.0 && length.is_finite()).then_some((length, k))
+            });
+            let Some((length, first)) = lengths.min_by(|a, b| a.0.total_cmp(&b.0)) else { return false };
+            columns().zip(&null).for_each(|(i, v)| w_new[i] += length * towards * v);
+            let gone = factor.cholesky.index().get(first).copied().unwrap_or(j);
+            w_new[gone] = 0.0;
+            if gone == j {
+                break;
+            }
+            factor.cholesky.remove(first);
+        }
+    }
+    let deltas: Vec<f64> = support.columns.iter().map(|&j| w_new[j] - w[j]).collect();
+    let mut state_new = state.to_vec();
+    inner.model.shift_all(&mut state_new, &support.columns, &deltas);
+    let falls = inner.objective(&w_new, &state_new) <= before;
+    if falls {
+        w.copy_from_slice(&w_new);
+        state.copy_from_slice(&state_new);
+    }
+    falls
 }
 
 /// Takes the whole step: the coefficients that it would carry across zero are set to zero and the others solved for anew, until
