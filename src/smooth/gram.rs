@@ -82,12 +82,7 @@ impl GramCache {
     }
 
     /// The products of the new columns with each other and with the old ones.
-    fn products_at_once<D: Design + ?Sized>(
-        &mut self,
-        design: &D,
-        new: &[usize],
-        dense: bool,
-    ) -> (Vec<f64>, Vec<f64>) {
+    fn products_at_once<D: Design + ?Sized>(&mut self, design: &D, new: &[usize], dense: bool) -> (Vec<f64>, Vec<f64>) {
         let (n, old, added) = (design.nrows(), self.columns.len(), new.len());
         let (mut inner, mut cross) = (vec![0.0; added * added], vec![0.0; old * added]);
         if dense {

@@ -87,7 +87,8 @@ impl<D: Design, P: BlockPenalty> Engine<'_, D, P> {
             Form::Residual => false,
             Form::Auto => {
                 // Where sweeps have not sufficed, only second-order steps will: they need the matrix.
-                let stubborn = self.q == 1 && self.solver.newton && self.iterations >= stubborn(design.nrows(), columns);
+                let stubborn =
+                    self.q == 1 && self.solver.newton && self.iterations >= stubborn(design.nrows(), columns);
                 columns <= GRAM_COLUMNS && (stubborn || columns as f64 <= gram_columns(design, self.penalty, self.q))
             }
         };

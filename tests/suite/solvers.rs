@@ -1,9 +1,7 @@
 //! Every solver on every penalty: the acceptance criterion (relative gap 1e-10), and certificates recomputed from the
 //! definitions.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use sparsereg::problem::Problem;
 use sparsereg::solver::Status;
 

@@ -1,10 +1,8 @@
 //! The same problem said in two ways has the same answer.
 
-mod common;
-
 use std::ops::Range;
 
-use common::*;
+use crate::common::*;
 use ndarray::{Array1, Array2, ShapeBuilder, concatenate, s};
 use sparsereg::design::{AsDesign, Columns, Csc, Dense, Design, LinearOperator};
 use sparsereg::estimator::Method;

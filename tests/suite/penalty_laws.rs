@@ -1,9 +1,7 @@
 //! The laws of a penalty, on every entry of the registry: the operators are what their definitions say, and the dual
 //! figures belong to the primal ones.
 
-mod common;
-
-use common::{Rng, *};
+use crate::common::{Rng, *};
 use proptest::prelude::*;
 use sparsereg::partition::Groups;
 use sparsereg::penalty::{BlockPenalty, LatentOverlap, Penalty, Step};

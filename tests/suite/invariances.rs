@@ -1,8 +1,6 @@
 //! What may be changed without changing the answer, or changes it in a known way.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use ndarray::{Array1, Array2, Axis, concatenate};
 use sparsereg::design::{Dense, Design, LinearOperator};
 use sparsereg::estimator::Method;

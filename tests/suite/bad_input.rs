@@ -1,8 +1,6 @@
 //! Every bad input is an error that names the argument, the place and the value; nothing panics.
 
-mod common;
-
-use common::{INF, single};
+use crate::common::{INF, single};
 use ndarray::{Array1, Array2, array, s};
 use sparsereg::Error;
 use sparsereg::design::{Columns, Csc, Dense, RowScaled, Standardized};
@@ -296,7 +294,7 @@ fn tolerances_are_finite_and_not_negative() {
             e.tolerance(value).fit(&x, &y),
             OutOfRange { argument: "tolerance", value: value }
         ));
-        let solver = Fista { stopping: common::stopping(value, 10), ..Fista::default() };
+        let solver = Fista { stopping: crate::common::stopping(value, 10), ..Fista::default() };
         is!(Lasso::new(0.1).solver(solver).fit(&x, &y), OutOfRange { argument: "tolerance", value: value });
     }
 }

@@ -149,8 +149,7 @@ fn obeys(name: &str, x: &dyn Design, plain: &Array2<f64>) {
         let mut out = vec![f64::NAN; rows.len() * p];
         let cols: Vec<usize> = (0..p).rev().collect();
         if x.copy_block(rows.clone(), &cols, &mut out) {
-            let truth: Vec<f64> =
-                cols.iter().flat_map(|&j| plain.column(j).to_vec()[rows.clone()].to_vec()).collect();
+            let truth: Vec<f64> = cols.iter().flat_map(|&j| plain.column(j).to_vec()[rows.clone()].to_vec()).collect();
             close(name, "copy_block", &out, &truth);
         }
     }

@@ -1,11 +1,9 @@
 //! Data and parameters at the edge of what is legal: what other crates get wrong.
 
-mod common;
-
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use common::*;
+use crate::common::*;
 use ndarray::{Array1, Array2, Axis, array};
 use sparsereg::Error;
 use sparsereg::design::{AsDesign, Csc, Dense};

@@ -1,0 +1,16 @@
+//! All tests that use the crate as its users do, in one program: a dozen would each compile the solvers anew.
+
+mod common;
+
+mod bad_input;
+mod design_laws;
+mod edge_cases;
+mod equalities;
+mod goldens;
+mod graphical_lasso;
+mod invariances;
+mod moments;
+mod penalty_laws;
+mod prox_latent;
+mod prox_laws;
+mod solvers;
