@@ -232,9 +232,9 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             inner_gap = ambition.max(0.1 * target).min(certificate.gap);
             if added == 0 {
                 inner_gap = inner_gap.min(0.3 * certificate.gap);
-                if self.sweeps_are_cheap() {
-                    inner_gap = 0.1 * target;
-                }
+            }
+            if 10 * added <= self.set.len() && self.sweeps_are_cheap() {
+                inner_gap = 0.1 * target;
             }
             let stop = InnerStop {
                 gap: inner_gap,

@@ -1,7 +1,6 @@
 //! The registry: penalties, solvers and data on which every law and every equality runs, and what a certificate is
 //! recomputed from. Nothing here calls the crate's own dual norms or conjugates.
 
-
 use std::ops::Range;
 use std::sync::Arc;
 
