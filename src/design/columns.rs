@@ -190,6 +190,10 @@ impl<D: Design> Design for Columns<D> {
         self.inner.prefers_gather()
     }
 
+    fn reads_columns(&self) -> bool {
+        self.inner.reads_columns()
+    }
+
     fn copy_block(&self, rows: Range<usize>, cols: &[usize], out: &mut [f64]) -> bool {
         let cols: Vec<usize> = cols.iter().map(|&j| self.map[j]).collect();
         self.inner.copy_block(rows, &cols, out)

@@ -202,6 +202,9 @@ impl Design for AnyDesign<'_> {
     fn prefers_gather(&self) -> bool {
         each!(self, x => x.prefers_gather())
     }
+    fn reads_columns(&self) -> bool {
+        each!(self, x => x.reads_columns())
+    }
     fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
         each!(self, x => x.cross_gram(rows, cols, out));
     }

@@ -112,6 +112,11 @@ pub trait Design: LinearOperator {
         false
     }
 
+    /// Whether some columns can be used at a fraction of the price of all; not so in row-major storage.
+    fn reads_columns(&self) -> bool {
+        !self.prefers_gather()
+    }
+
     /// `out ← X_rowsᵀ X_cols`, column-major `rows.len() × cols.len()`.
     /// The default gathers the columns and multiplies; sparse storages do better.
     fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
@@ -250,6 +255,9 @@ macro_rules! forward {
             }
             fn prefers_gather(&self) -> bool {
                 (**self).prefers_gather()
+            }
+            fn reads_columns(&self) -> bool {
+                (**self).reads_columns()
             }
             fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
                 (**self).cross_gram(rows, cols, out);

@@ -90,6 +90,10 @@ impl<D: Design> Design for RowScaled<D> {
         self.inner.dot(cols, &self.scaled(r), out);
     }
 
+    fn dot_scattered(&self, cols: &[usize], r: &[f64], out: &mut [f64]) {
+        self.inner.dot_scattered(cols, &self.scaled(r), out);
+    }
+
     fn axpy(&self, cols: Range<usize>, delta: &[f64], eta: &mut [f64]) {
         let n = self.nrows();
         if responses(eta, n) == 0 {
@@ -124,6 +128,10 @@ impl<D: Design> Design for RowScaled<D> {
 
     fn prefers_gather(&self) -> bool {
         true
+    }
+
+    fn reads_columns(&self) -> bool {
+        self.inner.reads_columns()
     }
 
     fn copy_block(&self, rows: Range<usize>, cols: &[usize], out: &mut [f64]) -> bool {

@@ -119,8 +119,8 @@ impl<D: Design> Standardized<D> {
         self.scale.as_ref().map_or(1.0, |s| s[col])
     }
 
-    /// Turns inner products with columns `first..` of X into those with the standardised columns.
-    fn correct(&self, first: usize, r: &[f64], out: &mut [f64]) {
+    /// Turns inner products with columns `col(0)`, `col(1)`, … of X into those with the standardised columns.
+    fn correct(&self, col: impl Fn(usize) -> usize, r: &[f64], out: &mut [f64]) {
         let n = self.nrows();
         let q = responses(r, n);
         if self.center.is_some() {
@@ -129,20 +129,26 @@ impl<D: Design> Standardized<D> {
                     *sum = kernels::sum(r);
                 }
                 for (j, out) in out.chunks_exact_mut(q.max(1)).enumerate() {
-                    let mean = self.mean(first + j);
+                    let mean = self.mean(col(j));
                     out.iter_mut().zip(&*sums).for_each(|(o, sum)| *o -= mean * sum);
                 }
             });
         }
         if let Some(scale) = &self.scale {
-            for (out, sigma) in out.chunks_exact_mut(q.max(1)).zip(&scale[first..]) {
-                out.iter_mut().for_each(|o| *o /= sigma);
+            for (j, out) in out.chunks_exact_mut(q.max(1)).enumerate() {
+                out.iter_mut().for_each(|o| *o /= scale[col(j)]);
             }
         }
     }
 
     /// Gives `f` the coefficients that X needs, then subtracts the shifts from `eta`.
-    fn shifted(&self, first: usize, delta: &[f64], eta: &mut [f64], f: impl FnOnce(&D, &[f64], &mut [f64])) {
+    fn shifted(
+        &self,
+        col: impl Fn(usize) -> usize,
+        delta: &[f64],
+        eta: &mut [f64],
+        f: impl FnOnce(&D, &[f64], &mut [f64]),
+    ) {
         let n = self.nrows();
         let q = responses(eta, n);
         if q == 0 {
@@ -151,7 +157,7 @@ impl<D: Design> Standardized<D> {
         with_scratch(delta.len() + q, |scratch| {
             let (scaled, shift) = scratch.split_at_mut(delta.len());
             for (j, (scaled, delta)) in scaled.chunks_exact_mut(q).zip(delta.chunks_exact(q)).enumerate() {
-                let (mean, sigma) = (self.mean(first + j), self.deviation(first + j));
+                let (mean, sigma) = (self.mean(col(j)), self.deviation(col(j)));
                 for ((scaled, delta), shift) in scaled.iter_mut().zip(delta).zip(&mut *shift) {
                     *scaled = delta / sigma;
                     *shift += mean * *scaled;
@@ -181,12 +187,12 @@ impl<D: Design> LinearOperator for Standardized<D> {
     }
 
     fn apply(&self, w: &[f64], eta: &mut [f64]) {
-        self.shifted(0, w, eta, |x, w, eta| x.apply(w, eta));
+        self.shifted(|j| j, w, eta, |x, w, eta| x.apply(w, eta));
     }
 
     fn transpose_apply(&self, r: &[f64], out: &mut [f64]) {
         self.inner.transpose_apply(r, out);
-        self.correct(0, r, out);
+        self.correct(|j| j, r, out);
     }
 }
 
@@ -200,11 +206,20 @@ impl<D: Design> Design for Standardized<D> {
             out[0] = (out[0] - shift) / self.deviation(cols.start);
             return;
         }
-        self.correct(cols.start, r, out);
+        self.correct(|j| cols.start + j, r, out);
     }
 
     fn axpy(&self, cols: Range<usize>, delta: &[f64], eta: &mut [f64]) {
-        self.shifted(cols.start, delta, eta, |x, delta, eta| x.axpy(cols.clone(), delta, eta));
+        self.shifted(|j| cols.start + j, delta, eta, |x, delta, eta| x.axpy(cols.clone(), delta, eta));
+    }
+
+    fn dot_scattered(&self, cols: &[usize], r: &[f64], out: &mut [f64]) {
+        self.inner.dot_scattered(cols, r, out);
+        self.correct(|j| cols[j], r, out);
+    }
+
+    fn axpy_scattered(&self, cols: &[usize], delta: &[f64], eta: &mut [f64]) {
+        self.shifted(|j| cols[j], delta, eta, |x, delta, eta| x.axpy_scattered(cols, delta, eta));
     }
 
     fn sq_norm(&self, col: usize) -> f64 {
@@ -244,6 +259,10 @@ impl<D: Design> Design for Standardized<D> {
         // Centred dense columns cost a sum and a shift for each product: a gathered copy of those in use does not.
         let dense = self.inner.column_cost() >= self.nrows() as f64;
         self.inner.prefers_gather() || (dense && self.center.is_some())
+    }
+
+    fn reads_columns(&self) -> bool {
+        self.inner.reads_columns()
     }
 
     fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {

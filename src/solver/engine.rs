@@ -5,6 +5,7 @@
 //! for, so the λs of a path are solved several at a time and certified by one pass with several right-hand sides.
 
 use std::ops::{ControlFlow, Range};
+use std::time::Instant;
 
 use crate::design::Design;
 use crate::loss::{Loss, Squared};
@@ -34,6 +35,11 @@ const SCREENING: (usize, usize) = (4, 2);
 
 /// A pass over X for so many sweeps: where the working set seems complete, it is solved to the end.
 const CHEAP_SWEEPS: f64 = 4.0;
+
+/// A block outside the working set is close to entering if its score is above this share of λ.
+const CLOSE: f64 = 0.6;
+/// Looks at them between two passes over X, at one block in so many.
+const LOOKS: usize = 8;
 
 /// Share of the wanted gap that a sweep may leave on the table.
 const NEGLIGIBLE: f64 = 1e-8;
@@ -246,9 +252,10 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
                 negligible: if frozen + idle == 0 && inner_gap.is_finite() { NEGLIGIBLE * inner_gap } else { 0.0 },
                 newton_first: self.set.len() > added,
             };
-            let sweeps = if all_free { 1 } else { self.descend_to(lambda, stop) };
-            self.iterations += sweeps;
-            if !free.is_empty() {
+            self.iterations += if all_free { 1 } else { self.descend_to(lambda, stop) };
+            if free.is_empty() {
+                self.complete(lambda, &alive, stop, 0.1 * target);
+            } else {
                 self.smooth.fit_free(&free, &mut self.w);
             }
 
@@ -275,6 +282,58 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             }
             best_gap = best_gap.min(certificate.gap);
             outer += 1;
+        }
+    }
+
+    /// Looks for blocks that the working set lacks among those that came close to violating at the last pass over X, and
+    /// descends again, until there are none: where all that costs a small part of a pass. What was not looked at is left
+    /// to the next one.
+    fn complete(&mut self, lambda: f64, alive: &[usize], mut stop: InnerStop, tightest: f64) {
+        let design = self.smooth.design();
+        let mut close: Vec<usize> =
+            (alive.iter().copied()).filter(|&b| !self.member[b] && self.scores[b] > CLOSE * lambda).collect();
+        let share = self.member.len() / LOOKS;
+        if close.len() > share {
+            let scores = &self.scores;
+            close.select_nth_unstable_by(share, |&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+            close.truncate(share);
+            close.sort_unstable();
+        }
+        let q = self.q;
+        // Groups and rows of W are solved by sweeps, not by a few steps: there a missing block is better known earlier.
+        let stepwise = q == 1 && self.penalty.partition().is_singletons() && self.solver.newton;
+        let columns: Vec<usize> = close.iter().flat_map(|&b| self.penalty.partition().block(b)).collect();
+        // A look reads them, and the working set twice: for the prediction and for its gradient.
+        let cheap = 4 * (columns.len() + 2 * self.columns(&self.set)) <= design.ncols();
+        if columns.is_empty() || !stepwise || !cheap || !self.sweeps_are_cheap() || !design.reads_columns() {
+            return;
+        }
+        let mut gradient = vec![0.0; columns.len() * q];
+        for _ in 0..LOOKS {
+            let out_of_time = stop.deadline.is_some_and(|d| Instant::now() >= d);
+            if out_of_time || self.iterations >= self.solver.stopping.max_iterations {
+                return;
+            }
+            self.at = self.smooth.point(&self.w);
+            self.dual = self.smooth.dual_point(&self.at, &[]);
+            design.dot_scattered(&columns, &self.dual, &mut gradient);
+            self.partial = true;
+            let mut rest: &[f64] = &gradient;
+            for &b in &close {
+                let (g, after) = rest.split_at(self.penalty.partition().block(b).len() * q);
+                self.scores[b] = self.penalty.critical_lambda_block(b, g);
+                rest = after;
+            }
+            let added = self.grow(&close, lambda, self.growth());
+            if added == 0 && (stop.gap <= tightest || !self.sweeps_are_cheap()) {
+                return;
+            }
+            if 10 * added <= self.set.len() && self.sweeps_are_cheap() {
+                stop.gap = tightest;
+            }
+            stop.newton_first = true;
+            stop.max_sweeps = (self.solver.stopping.max_iterations - self.iterations).min(REFRESH);
+            self.iterations += self.descend_to(lambda, stop);
         }
     }
 

@@ -119,9 +119,7 @@ impl<D: Design, P: BlockPenalty> Engine<'_, D, P> {
         // The free columns' gradient was projected out of `g`; the model needs it.
         let mut gradient = self.gather(&self.g, &columns);
         if self.partial || !self.free.is_empty() {
-            for (&j, g) in columns.iter().zip(gradient.chunks_exact_mut(q)) {
-                self.smooth.design().dot(j..j + 1, &self.at.u, g);
-            }
+            self.smooth.design().dot_scattered(&columns, &self.at.u, &mut gradient);
         }
         let energy = kernels::sq_norm(&self.at.u) / nu;
         let offsets = &self.work.offsets;

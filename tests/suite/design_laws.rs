@@ -109,6 +109,18 @@ fn obeys(name: &str, x: &dyn Design, plain: &Array2<f64>) {
             let right: f64 = w.iter().zip(&out).map(|(a, b)| a * b).sum();
             close(name, "⟨Xw, r⟩ = ⟨w, Xᵀr⟩", &[left], &[right]);
 
+            for cols in [vec![], vec![p - 1], (0..p).rev().step_by(2).collect()] {
+                let mut part = vec![f64::NAN; cols.len() * q];
+                x.dot_scattered(&cols, &r, &mut part);
+                let truth: Vec<f64> = cols.iter().flat_map(|&j| gradient[j * q..(j + 1) * q].to_vec()).collect();
+                close(name, "dot_scattered", &part, &truth);
+                let delta: Vec<f64> = cols.iter().flat_map(|&j| w[j * q..(j + 1) * q].to_vec()).collect();
+                let mut eta = r.clone();
+                x.axpy_scattered(&cols, &delta, &mut eta);
+                let change = |i: usize, t: usize| cols.iter().map(|&j| plain[[i, j]] * w[j * q + t]).sum::<f64>();
+                let truth: Vec<f64> = (0..n * q).map(|k| r[k] + change(k % n, k / n)).collect();
+                close(name, "axpy_scattered", &eta, &truth);
+            }
             for cols in [0..1, 0..p, p - 1..p, p / 3..(p / 3 + 5).min(p), 0..0] {
                 let mut part = vec![f64::NAN; cols.len() * q];
                 x.dot(cols.clone(), &r, &mut part);

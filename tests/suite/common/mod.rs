@@ -47,10 +47,6 @@ impl Rng {
         (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
     }
 
-    pub fn normals(&mut self, n: usize) -> Vec<f64> {
-        (0..n).map(|_| self.normal()).collect()
-    }
-
     pub fn permutation(&mut self, n: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..n).collect();
         for i in (1..n).rev() {
