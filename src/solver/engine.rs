@@ -41,6 +41,9 @@ const CLOSE: f64 = 0.6;
 /// Looks at them between two passes over X, at one block in so many.
 const LOOKS: usize = 8;
 
+/// Share of the wanted gap that the inner problem may use up; the rest is for what lies outside the working set.
+const INSIDE: f64 = 0.4;
+
 /// Share of the wanted gap that a sweep may leave on the table.
 const NEGLIGIBLE: f64 = 1e-8;
 
@@ -235,12 +238,12 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
 
             // Inner problem: as exact as the outer gap deserves, and tighter each time that no block was missing.
             let ambition = if added > 0 { 0.1 * certificate.gap } else { 0.1 * inner_gap.min(certificate.gap) };
-            inner_gap = ambition.max(0.1 * target).min(certificate.gap);
+            inner_gap = ambition.max(INSIDE * target).min(certificate.gap);
             if added == 0 {
                 inner_gap = inner_gap.min(0.3 * certificate.gap);
             }
             if 10 * added <= self.set.len() && self.sweeps_are_cheap() {
-                inner_gap = 0.1 * target;
+                inner_gap = INSIDE * target;
             }
             let stop = InnerStop {
                 gap: inner_gap,
@@ -254,7 +257,7 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             };
             self.iterations += if all_free { 1 } else { self.descend_to(lambda, stop) };
             if free.is_empty() {
-                self.complete(lambda, &alive, stop, 0.1 * target);
+                self.complete(lambda, &alive, stop, INSIDE * target);
             } else {
                 self.smooth.fit_free(&free, &mut self.w);
             }
@@ -384,12 +387,12 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
         }
         let stopping = self.solver.stopping;
         let stop = InnerStop {
-            gap: 0.1 * stopping.tolerance * self.scale,
+            gap: INSIDE * stopping.tolerance * self.scale,
             max_sweeps: REFRESH,
             deadline: None,
             anderson: self.solver.anderson,
             newton: self.solver.newton,
-            negligible: NEGLIGIBLE * 0.1 * stopping.tolerance * self.scale,
+            negligible: NEGLIGIBLE * INSIDE * stopping.tolerance * self.scale,
             newton_first: true,
         };
         let answers = self.descend(lambdas, stop);

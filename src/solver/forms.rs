@@ -216,9 +216,23 @@ impl<D: Design, P: BlockPenalty> Engine<'_, D, P> {
         }
         let curvatures: Vec<&Curvature> = blocks.iter().filter_map(|active| curvatures[active.id].as_deref()).collect();
         let mut answers = Answers { columns: Vec::new(), q: self.q, coefficients: Vec::new(), sweeps: Vec::new() };
+        // Single coefficients have steps that know better where to go.
+        let stepwise = self.q == 1 && self.penalty.partition().is_singletons() && stop.newton;
+        // The λ before the last, its w and its state.
+        let mut before: Option<(f64, Vec<f64>, Vec<f64>)> = None;
+        let mut previous = None;
         for &lambda in lambdas {
             let inner =
                 Descent { model, penalty: self.penalty, lambda, blocks, curvatures: &curvatures, nresponses: self.q };
+            if !stepwise && lambdas.len() > 1 {
+                let last = previous.map(|previous| (previous, w.clone(), state.clone()));
+                if let (Some((first, w0, state0)), Some((second, ..))) = (&before, &last) {
+                    let length = (second - lambda) / (first - second);
+                    inner.extrapolate((&mut w, &mut state), (w0, state0), length);
+                }
+                before = last;
+                previous = Some(lambda);
+            }
             answers.sweeps.push(inner.run(&mut w, &mut state, factor, stop));
             answers.coefficients.push(w.clone());
         }
