@@ -191,7 +191,7 @@ fn check_folds(folds: usize, n: usize) -> Result<usize> {
 }
 
 /// Fisher–Yates with splitmix64: the same order on every machine.
-fn shuffle(order: &mut [usize], seed: u64) {
+pub(crate) fn shuffle(order: &mut [usize], seed: u64) {
     let mut state = seed;
     for i in (1..order.len()).rev() {
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -71,10 +71,12 @@ impl<S: Smooth, P: BlockPenalty> Problem<'_, S, P> {
             }
             largest = critical[b].max(largest);
         }
+        let unknown = critical.iter().any(|c| c.is_nan());
         let slices = || visited.iter().map(|(b, r)| (*b, &w[r.clone()], &g[r.clone()]));
         let penalty_gap = |s: f64| {
             let mut scratch = Vec::new();
-            let mut sum = 0.0;
+            // Penalties may pass over NaN; nothing is proven by what they then say.
+            let mut sum = if unknown { f64::INFINITY } else { 0.0 };
             for (b, w, g) in slices() {
                 sum += self.penalty.fenchel_young_block(b, self.lambda, w, g, s, &mut scratch);
                 if sum == f64::INFINITY {

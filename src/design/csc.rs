@@ -11,6 +11,11 @@ use crate::parallel::for_each_chunk;
 /// Columns that one task of a pass takes at least; more if they are nearly empty, see [`Csc::chunk`].
 const COLUMN_CHUNK: usize = 64;
 
+/// Rows of a band in a product of sparse columns, and up to how many columns it has no more: for many, adding up bands would
+/// cost as much as the products.
+pub(crate) const BAND: usize = 1024;
+const NARROW: usize = 256;
+
 /// A sparse n × p matrix, compressed by columns, with 32-bit row numbers (a tenth faster than 64-bit ones, and smaller).
 ///
 /// A stored value costs as much as four to six values of a dense matrix, so this pays below about 15 % density.
@@ -313,18 +318,22 @@ impl Csc {
     fn cross_gram_by_columns(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
         // one column at a time lies scattered in `dense`; its places are wiped afterwards, not all n
         let mut dense = vec![0.0; self.nrows];
-        for (&j, out) in cols.iter().zip(out.chunks_exact_mut(rows.len().max(1))) {
+        let symmetric = rows == cols;
+        for (b, (&j, out)) in cols.iter().zip(out.chunks_exact_mut(rows.len().max(1))).enumerate() {
             let (indices, values) = self.entries(j);
             for (&i, &v) in indices.iter().zip(values) {
                 dense[i as usize] = v;
             }
-            for (o, &k) in out.iter_mut().zip(rows) {
+            for (o, &k) in out.iter_mut().zip(rows).skip(if symmetric { b } else { 0 }) {
                 let (other, x) = self.entries(k);
                 *o = kernels::sparse_dot(other, x, &dense);
             }
             for &i in indices {
                 dense[i as usize] = 0.0;
             }
+        }
+        if symmetric {
+            linalg::mirror(out, rows.len());
         }
     }
 
@@ -419,6 +428,16 @@ impl Design for Csc {
         }
     }
 
+    fn dot_scattered(&self, cols: &[usize], r: &[f64], out: &mut [f64]) {
+        let q = responses(r, self.nrows).max(1);
+        let bytes = (self.column_cost() * cols.len() as f64) as usize * 24;
+        for_each_chunk(out, COLUMN_CHUNK * q, bytes, |k, out| {
+            for (&j, out) in cols[k * COLUMN_CHUNK..].iter().zip(out.chunks_exact_mut(q)) {
+                self.dot(j..j + 1, r, out);
+            }
+        });
+    }
+
     fn axpy(&self, cols: Range<usize>, delta: &[f64], eta: &mut [f64]) {
         let q = responses(eta, self.nrows);
         for (j, delta) in cols.zip(delta.chunks_exact(q.max(1))) {
@@ -462,31 +481,50 @@ impl Design for Csc {
         if self.nrows + stored > cols.len() * stored {
             return self.cross_gram_by_columns(rows, cols, out);
         }
-        // X_R by rows, so that only values which meet are multiplied: Σ_j Σ_{i in column j} |row i| products.
-        let mut end = vec![0; self.nrows + 1];
-        rows.iter().for_each(|&k| self.entries(k).0.iter().for_each(|&i| end[i as usize + 1] += 1));
-        (0..self.nrows).for_each(|i| end[i + 1] += end[i]);
-        let mut first = end[..self.nrows].to_vec();
-        let mut places = vec![(0u32, 0.0); stored];
-        for (a, &k) in rows.iter().enumerate() {
-            let (indices, values) = self.entries(k);
-            for (&i, &v) in indices.iter().zip(values) {
-                places[first[i as usize]] = (a as u32, v);
-                first[i as usize] += 1;
-            }
-        }
-        first.copy_from_slice(&end[..self.nrows]);
+        // X_R by rows, so that only values which meet are multiplied: Σ_j Σ_{i in column j} |row i| products. A band of rows
+        // at a time: its transpose stays in the cache, and its sums are short.
         let (symmetric, m) = (rows == cols, rows.len());
+        let height = if m <= NARROW { BAND } else { 8 * BAND };
+        let mut at: Vec<usize> = rows.iter().map(|&k| self.indptr[k]).collect();
+        let mut next: Vec<usize> = cols.iter().map(|&j| self.indptr[j]).collect();
+        let (mut end, mut first) = (vec![0; height + 1], vec![0; height]);
+        let (mut places, mut part) = (Vec::new(), vec![0.0; m]);
         out.fill(0.0);
-        for (&j, out) in cols.iter().zip(out.chunks_exact_mut(m.max(1))) {
-            let (indices, values) = self.entries(j);
-            for (&i, &v) in indices.iter().zip(values) {
-                let i = i as usize;
-                for &(a, u) in &places[first[i]..end[i + 1]] {
-                    out[a as usize] += v * u;
+        for from in (0..self.nrows).step_by(height) {
+            let inside =
+                |e: usize, column: usize| e < self.indptr[column + 1] && (self.indices[e] as usize) < from + height;
+            end.fill(0);
+            for (&k, &start) in rows.iter().zip(&at) {
+                (start..).take_while(|&e| inside(e, k)).for_each(|e| end[self.indices[e] as usize - from + 1] += 1);
+            }
+            (0..height).for_each(|i| end[i + 1] += end[i]);
+            first.copy_from_slice(&end[..height]);
+            places.resize(end[height], (0u32, 0.0));
+            for (a, (&k, at)) in rows.iter().zip(&mut at).enumerate() {
+                while inside(*at, k) {
+                    let place = &mut first[self.indices[*at] as usize - from];
+                    places[*place] = (a as u32, self.values[*at]);
+                    *place += 1;
+                    *at += 1;
                 }
-                // What comes before the diagonal is known by symmetry: row i begins with this column.
-                first[i] += usize::from(symmetric);
+            }
+            first.copy_from_slice(&end[..height]);
+            for (b, ((&j, next), out)) in cols.iter().zip(&mut next).zip(out.chunks_exact_mut(m.max(1))).enumerate() {
+                if !inside(*next, j) {
+                    continue;
+                }
+                let below = if symmetric { b } else { 0 };
+                part[below..].fill(0.0);
+                while inside(*next, j) {
+                    let (i, v) = (self.indices[*next] as usize - from, self.values[*next]);
+                    for &(a, u) in &places[first[i]..end[i + 1]] {
+                        part[a as usize] += v * u;
+                    }
+                    // What comes before the diagonal is known by symmetry: row i begins with this column.
+                    first[i] += usize::from(symmetric);
+                    *next += 1;
+                }
+                out[below..].iter_mut().zip(&part[below..]).for_each(|(o, p)| *o += p);
             }
         }
         if symmetric {

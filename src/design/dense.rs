@@ -652,7 +652,14 @@ impl<T: Element> Design for Dense<'_, T> {
 
     fn dot_scattered(&self, cols: &[usize], r: &[f64], out: &mut [f64]) {
         match self.by {
-            By::Columns => kernels::dot_lines(cols.len(), self.nrows, |k| self.lines.get(cols[k]), r, out),
+            By::Columns => {
+                let q = responses(r, self.nrows).max(1);
+                // Tasks of a multiple of what a kernel takes at once: the bits do not depend on them.
+                for_each_chunk(out, COLUMN_CHUNK * q, cols.len() * self.nrows * size_of::<T>(), |k, out| {
+                    let line = |i: usize| self.lines.get(cols[k * COLUMN_CHUNK + i]);
+                    kernels::dot_lines(out.len() / q, self.nrows, line, r, out);
+                });
+            }
             By::Rows => {
                 let q = responses(r, self.nrows).max(1);
                 for (&j, out) in cols.iter().zip(out.chunks_exact_mut(q)) {

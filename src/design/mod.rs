@@ -18,6 +18,7 @@ mod row_scaled;
 mod standardized;
 
 pub use columns::Columns;
+pub(crate) use csc::BAND;
 pub use csc::Csc;
 pub use dense::{Dense, Element};
 pub use input::{AnyDesign, AsDesign};

@@ -50,7 +50,8 @@ mod training;
 
 pub use elastic_net::ElasticNet;
 pub use graphical_lasso::{
-    Edge, GraphicalCrossValidation, GraphicalLasso, GraphicalMethod, GraphicalPath, PrecisionModel,
+    Criterion, Edge, GraphicalCrossValidation, GraphicalLasso, GraphicalMethod, GraphicalPath, GraphicalStability,
+    PrecisionModel, Subsamples,
 };
 pub use group_lasso::GroupLasso;
 pub use lasso::Lasso;

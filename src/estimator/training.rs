@@ -17,7 +17,7 @@ use crate::loss::Squared;
 use crate::moments::gap_error;
 use crate::penalty::{BlockPenalty, Penalty};
 use crate::smooth::LinearPredictor;
-use crate::solver::Solution;
+use crate::solver::{Solution, Status};
 
 /// A penalty and the order in which it wants the features: groups become contiguous, shared features are repeated.
 #[derive(Debug, Clone)]
@@ -261,7 +261,13 @@ impl<'a> Training<'a> {
         let q = self.nresponses;
         if self.product_error > 0.0 {
             let at = (&solution.coefficients[..], solution.certificate.gap);
-            solution.certificate.rounding += gap_error(smooth, &layout.penalty, lambda, at, self.product_error);
+            let error = gap_error(smooth, &layout.penalty, lambda, at, self.product_error);
+            solution.certificate.rounding += error;
+            // There are no rows to go on with.
+            let wanted = options.method.stopping().tolerance * solution.certificate.scale;
+            if solution.status == Status::Converged && error > wanted {
+                solution.status = Status::Stalled;
+            }
         }
         // The loss: what the objective is without the penalty.
         let residual = solution.certificate.objective - layout.penalty.value(lambda, &solution.coefficients);

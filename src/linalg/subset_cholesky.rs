@@ -18,6 +18,9 @@ pub(crate) struct SubsetCholesky {
 /// A new pivot below this share of its diagonal element is rounding: the matrix is singular to working precision.
 const SINGULAR: f64 = 1e-13;
 
+/// Rows and columns that a new factor leaves out one by one.
+const RETRIES: usize = 4;
+
 /// Changes that cost as much as a new factor: m²/2 numbers from the cache each, against m³/3 flops.
 fn worthwhile(changes: usize, size: usize) -> bool {
     changes <= (size / 12).max(4)
@@ -92,34 +95,46 @@ impl SubsetCholesky {
         shift: f64,
     ) -> Result<(), NotPositiveDefinite> {
         self.clear();
-        let m = wanted.len();
-        let mut a = vec![0.0; m * m];
-        for (c, &j) in wanted.iter().enumerate() {
-            let from = column(j);
-            for (r, &i) in wanted.iter().enumerate().skip(c) {
-                a[c * m + r] = from[i];
+        let mut kept = wanted.to_vec();
+        let mut singular = None;
+        loop {
+            let m = kept.len();
+            let mut a = vec![0.0; m * m];
+            for (c, &j) in kept.iter().enumerate() {
+                let from = column(j);
+                for (r, &i) in kept.iter().enumerate().skip(c) {
+                    a[c * m + r] = from[i];
+                }
+                a[c * m + c] += shift;
             }
-            a[c * m + c] += shift;
+            let pivot = match Cholesky::factor(&a, m) {
+                Ok(factor) => {
+                    let dependent = |&i: &usize| factor.lower(i, i).powi(2) <= SINGULAR * a[i * m + i];
+                    let pivot = (0..m).find(dependent);
+                    if pivot.is_none() {
+                        self.rows.resize(start(m), 0.0);
+                        for c in 0..m {
+                            for r in c..m {
+                                self.rows[start(r) + c] = factor.lower(r, c);
+                            }
+                        }
+                        self.index.clone_from(&kept);
+                    }
+                    pivot
+                }
+                Err(NotPositiveDefinite { pivot }) => Some(pivot),
+            };
+            let Some(pivot) = pivot else { break };
+            // One that depends on those before is left out; where that happens again and again, what stands before the
+            // first of them has to do.
+            singular.get_or_insert(NotPositiveDefinite { pivot });
+            if wanted.len() - kept.len() < RETRIES {
+                kept.remove(pivot);
+            } else {
+                kept.truncate(pivot);
+            }
         }
-        let factor = match Cholesky::factor(&a, m) {
-            Ok(factor) => factor,
-            // What comes before the pivot is regular.
-            Err(singular) => {
-                let known = singular.pivot.min(m - 1);
-                self.refactor(&wanted[..known], column, shift)?;
-                return Err(singular);
-            }
-        };
-        let regular = |&i: &usize| factor.lower(i, i).powi(2) > SINGULAR * a[i * m + i];
-        let rank = (0..m).take_while(regular).count();
-        self.rows.resize(start(rank), 0.0);
-        for c in 0..rank {
-            for r in c..rank {
-                self.rows[start(r) + c] = factor.lower(r, c);
-            }
-        }
-        self.index.extend_from_slice(&wanted[..rank]);
-        if rank < m { Err(NotPositiveDefinite { pivot: rank }) } else { Ok(()) }
+        singular.map_or(Ok(()), Err)
     }
 
     /// Adds j to S.

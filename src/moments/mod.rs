@@ -52,6 +52,8 @@ pub struct Moments {
     cross: Vec<f64>,
     /// `Σ s (y − y₀)²`.
     squares: Vec<f64>,
+    /// `Σ s (x_j − x₀_j)²` of what was taken away again: its rounding errors stay.
+    gone: Vec<f64>,
 }
 
 /// Moments about the weighted means (or about zero), divided by the sum of the weights.
@@ -248,6 +250,10 @@ impl Moments {
         ] {
             to.iter_mut().zip(from).for_each(|(to, from)| *to += sign * from);
         }
+        let p = self.gone.len();
+        for (j, gone) in self.gone.iter_mut().enumerate() {
+            *gone += other.gone[j] + if sign < 0.0 { 2.0 * other.gram[j * p + j] } else { 0.0 };
+        }
     }
 
     /// The same moments about another point: with `d = x₀ − x₁`, `G + s dᵀ + d sᵀ + Σs · d dᵀ`, and so on.
@@ -285,10 +291,11 @@ impl Moments {
             .map(|j| {
                 let square = self.gram[j * p + j];
                 let rest = square - self.sums[j] * self.sums[j] / w;
-                if rest <= CANCELLED * square {
+                let handled = square + self.gone[j];
+                if rest <= CANCELLED * handled {
                     return 0.0;
                 }
-                error = error.max(PRODUCT_ERROR * (square / rest));
+                error = error.max(PRODUCT_ERROR * (handled / rest));
                 rest / w
             })
             .collect();
@@ -296,8 +303,10 @@ impl Moments {
         let mut moved = if centre {
             self.about(&means, &y_means)
         } else {
-            error = PRODUCT_ERROR;
-            self.about(&vec![0.0; p], &vec![0.0; y_means.len()])
+            let moved = self.about(&vec![0.0; p], &vec![0.0; y_means.len()]);
+            let handled = |j: usize| (moved.gram[j * p + j] + self.gone[j]) / moved.gram[j * p + j];
+            error = PRODUCT_ERROR * (0..p).map(handled).filter(|v| v.is_finite()).fold(1.0, f64::max);
+            moved
         };
         for values in [&mut moved.gram, &mut moved.cross, &mut moved.squares] {
             values.iter_mut().for_each(|v| *v /= w);
@@ -396,6 +405,7 @@ impl Sum {
             gram: vec![0.0; p * p],
             cross: vec![0.0; p * q],
             squares: vec![0.0; q],
+            gone: vec![0.0; p],
         };
         Self { out, products: vec![0.0; p * (q + 1)], part: vec![0.0; p * (q + 1)], right: Vec::new() }
     }

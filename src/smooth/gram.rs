@@ -65,7 +65,8 @@ impl GramCache {
         let total = old + added;
         self.reserve(total);
         let dense = design.column_cost() * 4.0 > n as f64;
-        let in_pieces = if dense && n >= TALL { self.products_in_pieces(design, new) } else { None };
+        let in_pieces =
+            if dense && n >= TALL && design.reads_columns() { self.products_in_pieces(design, new) } else { None };
         let (inner, cross) = in_pieces.unwrap_or_else(|| self.products_at_once(design, new, dense));
         for c in 0..added {
             let column = (old + c) * self.stride;
@@ -86,8 +87,11 @@ impl GramCache {
         let (n, old, added) = (design.nrows(), self.columns.len(), new.len());
         let (mut inner, mut cross) = (vec![0.0; added * added], vec![0.0; old * added]);
         if dense {
+            // All of them, if the storage could be cut before and cannot now.
+            let known = self.gathered.len() / n;
             self.gathered.resize((old + added) * n, 0.0);
-            for (&j, x) in new.iter().zip(self.gathered[old * n..].chunks_exact_mut(n)) {
+            let missing = self.columns.iter().chain(new).skip(known);
+            for (&j, x) in missing.zip(self.gathered[known * n..].chunks_exact_mut(n)) {
                 design.column(j, x);
             }
             let (before, fresh) = self.gathered.split_at(old * n);

@@ -2,6 +2,7 @@
 //! are its knobs and the order in which the λs of a path are solved.
 
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use crate::design::Design;
 use crate::loss::Squared;
@@ -113,7 +114,8 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
                 }
             }
             let lambda = rest[0];
-            let mut run = Run::new(self.stopping, watch);
+            let started = if previous.is_none() { engine.started } else { Instant::now() };
+            let mut run = Run::since(started, self.stopping, watch);
             if previous.is_none() {
                 engine.approach(lambda, &run);
             }

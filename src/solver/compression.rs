@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use crate::design::{AnyDesign, Dense, Design};
+use crate::design::{AnyDesign, BAND, Dense, Design};
 use crate::kernels;
 use crate::linalg::{self, GRAM_PIECES, GRAM_ROWS};
 use crate::loss::Squared;
@@ -27,11 +27,15 @@ const DENSE_COLUMNS_PER_PASS: f64 = 18.0;
 /// The same for sparse columns, which are multiplied one by one.
 const SPARSE_COLUMNS_PER_PASS: f64 = 1.5;
 
+/// Whether products are formed value by value.
+fn is_sparse<D: Design + ?Sized>(design: &D) -> bool {
+    4.0 * design.column_cost() <= design.nrows() as f64
+}
+
 /// Whether rows that stand for n pay where so many passes over X lie ahead without them.
 fn worthwhile<D: Design + ?Sized>(design: &D, passes: f64) -> bool {
     let (n, p) = (design.nrows(), design.ncols());
-    let dense = 4.0 * design.column_cost() > n as f64;
-    let per_pass = if dense { DENSE_COLUMNS_PER_PASS } else { SPARSE_COLUMNS_PER_PASS };
+    let per_pass = if is_sparse(design) { SPARSE_COLUMNS_PER_PASS } else { DENSE_COLUMNS_PER_PASS };
     n * p >= WORTHWHILE && n / 4 > p && p as f64 <= per_pass * passes
 }
 
@@ -64,7 +68,10 @@ impl Compressed {
         gram.iter_mut().for_each(|v| *v *= scale);
         let cross = (0..q).flat_map(|t| cross.iter().skip(t).step_by(q).map(|v| v * scale)).collect();
         let squares: Vec<f64> = y.chunks_exact(n).map(|y| kernels::sq_norm(y) * scale).collect();
-        let rows = Rows::new(gram, cross, &squares, PRODUCT_ERROR)?;
+        // Sparse columns are multiplied value by value: sums of a band, and of bands.
+        let sums = (BAND + n / BAND) as f64 / 2.0 * f64::EPSILON;
+        let product_error = if is_sparse(design) { PRODUCT_ERROR.max(sums) } else { PRODUCT_ERROR };
+        let rows = Rows::new(gram, cross, &squares, product_error)?;
         let error = rows.error;
         Some(Self { smooth: rows.predictor(), error, started })
     }
@@ -160,9 +167,8 @@ fn products<D: Design + ?Sized>(design: &D, y: &[f64]) -> Option<(Vec<f64>, Vec<
         Ok(Some(AnyDesign::Dense(x))) => x.columns_slice(),
         _ => None,
     };
-    let sparse = 4.0 * design.column_cost() <= n as f64;
     let all: Vec<usize> = (0..p).collect();
-    if values.is_none() && sparse {
+    if values.is_none() && is_sparse(design) {
         design.cross_gram(&all, &all, &mut gram);
         design.transpose_apply(y, &mut cross);
         return Some((gram, cross));

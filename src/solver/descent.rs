@@ -343,7 +343,7 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
                     if !schedule.affordable(sweeps, near, support.len(), state.len()) {
                         break;
                     }
-                    let taken = newton::step(self, w, state, least, factor);
+                    let taken = newton::step(self, w, state, least, factor, stop.deadline);
                     schedule.report(sweeps, taken, factor.follows());
                     step = Some(taken);
                     if taken != newton::Step::Partial || !factor.follows() {

@@ -86,6 +86,7 @@ pub(super) struct Engine<'a, D, P> {
     /// ‖X_b‖ bounds, computed when screening first needs them.
     norms: Vec<f64>,
     pub(super) iterations: usize,
+    pub(super) started: Instant,
 }
 
 impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
@@ -116,6 +117,7 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             work: Workspace::new(nblocks),
             norms: Vec::new(),
             iterations: 0,
+            started: Instant::now(),
             w,
             at,
         }
@@ -123,7 +125,7 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
 
     /// Solves for one λ from the start.
     pub(super) fn solve_one(&mut self, lambda: f64, watch: &mut dyn Watch) -> Solution {
-        let mut run = Run::new(self.solver.stopping, watch);
+        let mut run = Run::since(self.started, self.solver.stopping, watch);
         self.approach(lambda, &run);
         self.solve(lambda, None, &mut run)
     }
@@ -136,6 +138,9 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             return WARM_PASSES;
         }
         let critical = self.scores.iter().copied().fold(0.0, f64::max);
+        if critical <= lambda {
+            return 0.0; // the answer is zero, and the pass has proven it
+        }
         let steps = (critical / lambda).ln() / -self.stride().ln();
         PASSES_FOR_PRODUCTS * (WARM_PASSES + steps.max(0.0))
     }
@@ -324,7 +329,7 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             let mut rest: &[f64] = &gradient;
             for &b in &close {
                 let (g, after) = rest.split_at(self.penalty.partition().block(b).len() * q);
-                self.scores[b] = self.penalty.critical_lambda_block(b, g);
+                self.scores[b] = critical_lambda(self.penalty, b, g);
                 rest = after;
             }
             let added = self.grow(&close, lambda, self.growth());
@@ -333,6 +338,7 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             }
             if 10 * added <= self.set.len() && self.sweeps_are_cheap() {
                 stop.gap = tightest;
+                stop.negligible = stop.negligible.min(NEGLIGIBLE * tightest);
             }
             stop.newton_first = true;
             stop.max_sweeps = (self.solver.stopping.max_iterations - self.iterations).min(REFRESH);
@@ -426,7 +432,7 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
                         range.flat_map(|c| &gradients[(c * m + j) * q..(c * m + j + 1) * q]).copied().collect()
                     };
                     for (score, (b, cols)) in self.scores.iter_mut().zip(self.penalty.partition().iter().enumerate()) {
-                        *score = self.penalty.critical_lambda_block(b, &gradient(cols));
+                        *score = critical_lambda(self.penalty, b, &gradient(cols));
                     }
                     self.grow(&alive, lambda, self.growth());
                 }
@@ -508,10 +514,7 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
     fn score(&mut self) {
         let (partition, q) = (self.penalty.partition(), self.q);
         for (score, (b, cols)) in self.scores.iter_mut().zip(partition.iter().enumerate()) {
-            let g = &self.g[cols.start * q..cols.end * q];
-            // A maximum passes over NaN (∞ − ∞ in a column whose squares overflow), and nothing would be proven by it.
-            let sum: f64 = g.iter().sum();
-            *score = if sum.is_nan() { f64::NAN } else { self.penalty.critical_lambda_block(b, g) };
+            *score = critical_lambda(self.penalty, b, &self.g[cols.start * q..cols.end * q]);
         }
     }
 
@@ -623,4 +626,10 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             limit.max(10)
         }
     }
+}
+
+/// The critical λ of a block; NaN where its gradient is (∞ − ∞ in a column whose squares overflow): penalties that take a
+/// maximum would pass over it, and nothing would be proven by that.
+fn critical_lambda<P: BlockPenalty>(penalty: &P, block: usize, g: &[f64]) -> f64 {
+    if g.iter().any(|g| g.is_nan()) { f64::NAN } else { penalty.critical_lambda_block(block, g) }
 }

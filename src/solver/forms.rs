@@ -220,7 +220,7 @@ impl<D: Design, P: BlockPenalty> Engine<'_, D, P> {
         let stepwise = self.q == 1 && self.penalty.partition().is_singletons() && stop.newton;
         // The λ before the last, its w and its state.
         let mut before: Option<(f64, Vec<f64>, Vec<f64>)> = None;
-        let mut previous = None;
+        let mut previous: Option<f64> = None;
         for &lambda in lambdas {
             let inner =
                 Descent { model, penalty: self.penalty, lambda, blocks, curvatures: &curvatures, nresponses: self.q };

@@ -161,7 +161,12 @@ struct Run<'w> {
 
 impl<'w> Run<'w> {
     fn new(stopping: Stopping, watch: &'w mut dyn Watch) -> Self {
-        Self { stopping, started: Instant::now(), watch, last_gap: f64::INFINITY }
+        Self::since(Instant::now(), stopping, watch)
+    }
+
+    /// For a solve that began before.
+    fn since(started: Instant, stopping: Stopping, watch: &'w mut dyn Watch) -> Self {
+        Self { stopping, started, watch, last_gap: f64::INFINITY }
     }
 
     /// When the time limit is reached; none if that is beyond what the clock can count.

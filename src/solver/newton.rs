@@ -4,6 +4,8 @@
 //! before the first sweep at a new λ it is the step of the homotopy (Osborne, Presnell and Turlach 2000): exact until
 //! the support changes.
 
+use std::time::Instant;
+
 use crate::linalg::{Cholesky, NotPositiveDefinite, SubsetCholesky};
 use crate::penalty::BlockPenalty;
 use crate::smooth::{HessianView, Quadratic};
@@ -25,6 +27,9 @@ const RIDGE: f64 = 1e-10;
 
 /// Rounds in which coefficients that cross zero are dropped.
 const PIVOTS: usize = 10;
+
+/// Most dependent columns of a support that are dropped one by one, and a quarter of it.
+const MOST_DEPENDENT: usize = 64;
 
 /// How far a Newton step went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +87,8 @@ impl Schedule {
 pub(super) struct Factor {
     cholesky: SubsetCholesky,
     shift: f64,
+    /// It is that of all that was asked for, not of an independent part.
+    complete: bool,
 }
 
 impl Factor {
@@ -92,12 +99,12 @@ impl Factor {
 
     /// Whether there is one: the penalty lets it follow the support.
     pub(super) fn follows(&self) -> bool {
-        !self.cholesky.index().is_empty()
+        self.complete && !self.cholesky.index().is_empty()
     }
 
     /// Whether a few changes make it the factor for this support.
     pub(super) fn is_near(&self, support: &[usize]) -> bool {
-        self.cholesky.is_near(support)
+        self.complete && self.cholesky.is_near(support)
     }
 
     /// Becomes the factor for this support.
@@ -109,7 +116,9 @@ impl Factor {
         let column = |j: usize| &hessian.values[j * hessian.stride..(j + 1) * hessian.stride];
         let mut sorted = support.to_vec();
         sorted.sort_unstable();
-        self.cholesky.follow(&sorted, column, shift)
+        let outcome = self.cholesky.follow(&sorted, column, shift);
+        self.complete = outcome.is_ok();
+        outcome
     }
 
     /// `H_SS⁻¹ slope`, in the order of `support`; `None` if H is singular there.
@@ -216,13 +225,16 @@ pub(super) fn step<M: Quadratic, P: BlockPenalty + ?Sized>(
     state: &mut [f64],
     least: f64,
     factor: &mut Factor,
+    deadline: Option<Instant>,
 ) -> Step {
     let Some(hessian) = inner.model.hessian() else { return Step::Rejected };
     let Some(mut support) = Support::new(inner, w, state) else { return Step::Rejected };
-    if support.shift() == Some(0.0) && make_independent(inner, (&mut *w, &mut *state), factor, &support) {
+    let moved =
+        support.shift() == Some(0.0) && make_independent(inner, (&mut *w, &mut *state), factor, &support, deadline);
+    if moved {
         support = match Support::new(inner, w, state) {
             Some(support) => support,
-            None => return Step::Rejected,
+            None => return Step::Partial,
         };
     }
     if let Some(shift) = support.shift()
@@ -255,7 +267,7 @@ pub(super) fn step<M: Quadratic, P: BlockPenalty + ?Sized>(
             }
         }
     }
-    Step::Rejected
+    if moved { Step::Partial } else { Step::Rejected }
 }
 
 /// Where the columns of the support depend on each other, moves along their null space, on which the fit stays as it is and Ω
@@ -266,6 +278,7 @@ fn make_independent<M: Quadratic, P: BlockPenalty + ?Sized>(
     (w, state): (&mut [f64], &mut [f64]),
     factor: &mut Factor,
     support: &Support,
+    deadline: Option<Instant>,
 ) -> bool {
     let Some(hessian) = inner.model.hessian() else { return false };
     if factor.follow(hessian, 0.0, &support.columns).is_ok() {
@@ -277,7 +290,14 @@ fn make_independent<M: Quadratic, P: BlockPenalty + ?Sized>(
     let mut known = vec![false; w.len()];
     factor.cholesky.index().iter().for_each(|&j| known[j] = true);
     let (mut w_new, before) = (w.to_vec(), inner.objective(w, state));
-    for &j in support.columns.iter().filter(|&&j| !known[j]) {
+    let dependent = support.columns.len() - factor.cholesky.index().len();
+    if !before.is_finite() || dependent > MOST_DEPENDENT + support.columns.len() / 4 {
+        return false; // sweeps thin out such a start sooner
+    }
+    'columns: for &j in support.columns.iter().filter(|&&j| !known[j]) {
+        if deadline.is_some_and(|d| Instant::now() >= d) {
+            break;
+        }
         while factor.cholesky.append(j, column(j), 0.0).is_err() {
             // x_j = X_C a up to rounding
             let mut null: Vec<f64> = factor.cholesky.index().iter().map(|&i| column(j)[i]).collect();
@@ -286,12 +306,19 @@ fn make_independent<M: Quadratic, P: BlockPenalty + ?Sized>(
             null.push(1.0);
             let columns = || factor.cholesky.index().iter().copied().chain([j]);
             let gain: f64 = columns().zip(&null).map(|(i, v)| support.slope[place[i]] * v).sum();
-            let towards = if gain < 0.0 { -1.0 } else { 1.0 };
-            let lengths = columns().zip(&null).enumerate().filter_map(|(k, (i, v))| {
-                let length = -w_new[i] / (towards * v);
-                (support.kinked[place[i]] && length >= 0.0 && length.is_finite()).then_some((length, k))
-            });
-            let Some((length, first)) = lengths.min_by(|a, b| a.0.total_cmp(&b.0)) else { return false };
+            // Components that are rounding errors move nothing.
+            let negligible = 1e-8 * column(j)[j].sqrt();
+            let shortest = |towards: f64| {
+                let lengths = columns().zip(&null).enumerate().filter_map(|(k, (i, v))| {
+                    let length = -w_new[i] / (towards * v);
+                    let moves = support.kinked[place[i]] && v.abs() * column(i)[i].sqrt() >= negligible;
+                    (moves && length >= 0.0 && length.is_finite()).then_some((length, k))
+                });
+                lengths.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(length, k)| (towards, length, k))
+            };
+            // The other way is as good where Ω stays the same, and is judged with the rest where it rises.
+            let sign = if gain < 0.0 { -1.0 } else { 1.0 };
+            let Some((towards, length, first)) = shortest(sign).or_else(|| shortest(-sign)) else { continue 'columns };
             columns().zip(&null).for_each(|(i, v)| w_new[i] += length * towards * v);
             let gone = factor.cholesky.index().get(first).copied().unwrap_or(j);
             w_new[gone] = 0.0;
@@ -304,7 +331,8 @@ fn make_independent<M: Quadratic, P: BlockPenalty + ?Sized>(
     let deltas: Vec<f64> = support.columns.iter().map(|&j| w_new[j] - w[j]).collect();
     let mut state_new = state.to_vec();
     inner.model.shift_all(&mut state_new, &support.columns, &deltas);
-    let falls = inner.objective(&w_new, &state_new) <= before;
+    let changed = deltas.iter().any(|&d| d != 0.0);
+    let falls = changed && inner.objective(&w_new, &state_new) <= before + 4.0 * f64::EPSILON * before.abs();
     if falls {
         w.copy_from_slice(&w_new);
         state.copy_from_slice(&state_new);

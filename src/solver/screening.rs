@@ -23,7 +23,10 @@ pub(super) fn keep<P: BlockPenalty>(
     }
     alive.retain(|&b| match penalty.screening_constant(b) {
         // The margin covers the rounding of the dual norm itself.
-        Some(c) if c.is_finite() => scaled(b) + c * norms[b] * radius >= lambda * (1.0 - 1e-9),
+        Some(c) if c.is_finite() => {
+            let largest = scaled(b) + c * norms[b] * radius;
+            largest.is_nan() || largest >= lambda * (1.0 - 1e-9)
+        }
         _ => true,
     });
 }

@@ -559,3 +559,116 @@ fn collinear_variables_need_a_penalty_between_them() {
     let error = GraphicalLasso::new(0.1).weights(weights).fit(&x).unwrap_err();
     assert!(matches!(error, Error::IllPosed { .. }), "{error}");
 }
+
+// ------------------------------------------------------------------------------------ selection, exports, missing values
+
+#[test]
+fn criteria_are_likelihoods_and_edges() {
+    let x = samples(60, 6, 3);
+    let path = GraphicalLasso::default().path(&x, Grid::auto(12)).unwrap();
+    for model in path.models() {
+        let likelihood = -2.0 * model.log_likelihood(&x).unwrap();
+        let edges = model.edge_count() as f64;
+        for (criterion, cost) in
+            [(Criterion::Aic, 2.0), (Criterion::Bic, 60f64.ln()), (Criterion::Ebic(0.5), 60f64.ln() + 2.0 * 6f64.ln())]
+        {
+            let found = model.criterion(criterion).unwrap();
+            assert!((found - likelihood - edges * cost).abs() < 1e-9 * likelihood.abs(), "{criterion:?}");
+        }
+        assert_eq!(model.criterion(Criterion::Ebic(0.0)).unwrap(), model.criterion(Criterion::Bic).unwrap());
+    }
+    let edges = |c| path.select(c).unwrap().edge_count();
+    assert!(edges(Criterion::Ebic(1.0)) <= edges(Criterion::Bic));
+    assert!(edges(Criterion::Bic) <= edges(Criterion::Aic));
+
+    let s = covariance(&x);
+    let unknown = GraphicalLasso::new(0.1).fit_covariance(&s).unwrap();
+    assert!(matches!(unknown.criterion(Criterion::Bic), Err(Error::Unsupported { argument: "criterion", .. })));
+    for gamma in [-1.0, f64::NAN, f64::INFINITY] {
+        let wrong = path.select(Criterion::Ebic(gamma));
+        assert!(matches!(wrong, Err(Error::OutOfRange { argument: "gamma", .. } | Error::NotFinite { .. })), "{gamma}");
+    }
+    let known = GraphicalLasso::new(0.1).observations(60).fit_covariance(&s).unwrap();
+    let fitted = GraphicalLasso::new(0.1).fit(&x).unwrap();
+    let (a, b) = (known.criterion(Criterion::Bic).unwrap(), fitted.criterion(Criterion::Bic).unwrap());
+    assert!((a - b).abs() < 1e-3 * b.abs());
+}
+
+#[test]
+fn missing_values_are_conditional_means() {
+    let x = samples(80, 5, 9);
+    let model = GraphicalLasso::new(0.05).fit(&x).unwrap();
+    let mut holes = x.clone();
+    for (i, j) in [(0, 2), (1, 0), (1, 4), (2, 0), (2, 1), (2, 2), (2, 3), (2, 4)] {
+        holes[[i, j]] = f64::NAN;
+    }
+    let filled = model.impute(&holes).unwrap();
+    // The conditional mean makes the gradient of the density vanish in the missing values: (Θ(x − μ))_M = 0.
+    for i in 0..3 {
+        let gradient = model.precision().dot(&(&filled.row(i) - &model.mean()));
+        for j in (0..5).filter(|&j| holes[[i, j]].is_nan()) {
+            assert!(gradient[j].abs() < 1e-12, "{i} {j}");
+        }
+    }
+    assert!(largest_difference(filled.row(2), model.mean()) < 1e-12); // nothing is known of that row
+    for (value, hole) in filled.iter().zip(&holes) {
+        assert!(hole.is_nan() || value == hole);
+    }
+    assert!(matches!(model.impute(&array![[1.0]]), Err(Error::Length { .. })));
+    let infinite = array![[1.0, f64::INFINITY, 0.0, 0.0, 0.0]];
+    assert!(
+        matches!(model.impute(&infinite), Err(Error::NotFinite { argument: "samples", index, .. }) if index == [0, 1])
+    );
+}
+
+#[test]
+fn exports_hold_every_edge_and_any_name() {
+    let x = samples(50, 4, 5);
+    let names = ["plain", "with \"quotes\", comma", "<tag> & \u{1}", "line\nbreak \\"];
+    let model = GraphicalLasso::new(0.02).variable_names(names).fit(&x).unwrap();
+    let edges = model.edge_count();
+    assert!(edges > 2);
+    assert_eq!(model.degrees().iter().sum::<usize>(), 2 * edges);
+    let list = model.to_edge_list();
+    assert!(list.contains("\"with \"\"quotes\"\", comma\""));
+    let graphml = model.to_graphml();
+    assert_eq!((graphml.matches("<node ").count(), graphml.matches("<edge ").count()), (4, edges));
+    assert!(graphml.contains("&lt;tag&gt; &amp; \u{FFFD}<"));
+    let dot = model.to_dot();
+    assert_eq!((dot.matches(" -- ").count(), dot.matches("label=").count()), (edges, 4));
+    assert!(dot.contains("line\\nbreak \\\\\"") && dot.contains("\\\"quotes\\\""));
+}
+
+#[test]
+fn stability_counts_edges_on_subsamples() {
+    let x = samples(100, 6, 11);
+    let estimator = GraphicalLasso::default().correlation_scale(true);
+    let grid = || Grid::values([0.8, 0.4, 0.2, 0.1, 0.05]);
+    let run = |threads: usize, seed: u64| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| estimator.stability(&x, &Subsamples::new(12).size(50).seed(seed), grid()).unwrap())
+    };
+    let stability = run(1, 4);
+    let frequencies: Vec<_> = (0..5).map(|k| stability.frequencies(k).unwrap()).collect();
+    assert_eq!(frequencies, (0..5).map(|k| run(3, 4).frequencies(k).unwrap()).collect::<Vec<_>>());
+    assert_ne!(frequencies, (0..5).map(|k| run(1, 5).frequencies(k).unwrap()).collect::<Vec<_>>());
+    assert!(stability.frequencies(5).is_none());
+    // The definition, from the frequencies
+    let mut worst = 0.0f64;
+    for (k, frequency) in frequencies.iter().enumerate() {
+        let disagreement = frequency.iter().map(|t| 2.0 * t * (1.0 - t)).sum::<f64>() / 30.0;
+        worst = worst.max(disagreement);
+        assert!((stability.instability()[k] - worst).abs() < 1e-12);
+        assert_eq!(frequency, &frequency.t());
+    }
+    // Larger limits, denser graphs; neighbours of the chain come first.
+    let sizes: Vec<usize> = [0.0, 0.05, 0.2, 0.5].map(|limit| stability.stars(limit).edge_count()).to_vec();
+    assert!(sizes.is_sorted() && sizes[3] > 0);
+    let stable = stability.stable_edges(0.9);
+    assert!((0..5).all(|i| stable.iter().any(|e| (e.0, e.1) == (i, i + 1))), "{stable:?}");
+    assert!(stability.false_edges(0.9) < stability.false_edges(0.6));
+    assert_eq!(stability.false_edges(0.5), f64::INFINITY);
+    for wrong in [Subsamples::new(1), Subsamples::new(5).size(0), Subsamples::new(5).size(100)] {
+        assert!(matches!(estimator.stability(&x, &wrong, grid()), Err(Error::OutOfRange { .. })));
+    }
+}

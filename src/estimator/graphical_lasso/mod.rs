@@ -10,17 +10,23 @@ use crate::solver::{Fista, LogDetNewton, Status, Stopping, Watch};
 
 mod covariance;
 mod cross_validation;
+mod graph;
+mod imputation;
+mod information;
 mod model;
 mod path;
 mod screening;
 mod solve;
+mod stability;
 
 use covariance::Covariance;
 use solve::Scaled;
 
 pub use cross_validation::GraphicalCrossValidation;
+pub use information::Criterion;
 pub use model::{Edge, PrecisionModel};
 pub use path::GraphicalPath;
+pub use stability::{GraphicalStability, Subsamples};
 
 /// Which solver a graphical lasso uses.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +69,8 @@ impl From<Fista> for GraphicalMethod {
 /// | `assume_centered` | false | do not remove the means of the samples |
 /// | `correlation_scale` | false | penalise as if every variable had unit variance; answers stay in the units of the data |
 /// | `sample_weights` | all 1 | s_i ≥ 0; a weight of 2 is a repeated row |
-/// | `variable_names` | none | shown by `Display` |
+/// | `observations` | unknown | of how many samples a covariance is: for information criteria |
+/// | `variable_names` | none | shown by `Display` and in exports |
 /// | `solver` | proximal Newton | [`GraphicalMethod`] |
 /// | `tolerance` | 1e-6 | duality gap / p |
 /// | `max_iterations` | 100,000 | of the solver |
@@ -92,6 +99,7 @@ pub struct GraphicalLasso {
     assume_centered: bool,
     correlation_scale: bool,
     sample_weights: Option<Vec<f64>>,
+    observations: Option<usize>,
     variable_names: Option<Vec<String>>,
     method: GraphicalMethod,
     accept_unconverged: bool,
@@ -132,6 +140,12 @@ impl GraphicalLasso {
     /// One weight s_i ≥ 0 per observation; only their ratios matter.
     pub fn sample_weights(mut self, weights: impl Into<Vec<f64>>) -> Self {
         self.sample_weights = Some(weights.into());
+        self
+    }
+
+    /// Of how many samples the covariance is that will be fitted, for information criteria.
+    pub fn observations(mut self, n: usize) -> Self {
+        self.observations = Some(n);
         self
     }
 
@@ -251,7 +265,7 @@ impl GraphicalLasso {
             let reason = "a covariance matrix has no samples to weight";
             return Err(Error::Unsupported { argument: "sample_weights", reason });
         }
-        Covariance::given(covariance)
+        Ok(Covariance { nobservations: self.observations, ..Covariance::given(covariance)? })
     }
 
     /// Λ in the user's units, p².

@@ -44,6 +44,8 @@ pub struct PrecisionModel {
     covariance: Array2<f64>,
     mean: Array1<f64>,
     log_det: f64,
+    /// ⟨S, Θ⟩
+    trace: f64,
     lambda: f64,
     certificate: Certificate,
     status: Status,
@@ -68,11 +70,13 @@ impl PrecisionModel {
                 found: 0,
             })
         };
+        let trace = data.values.iter().zip(&answer.precision).map(|(s, t)| s * t).sum();
         Ok(Self {
             precision: matrix(answer.precision)?,
             covariance: matrix(answer.covariance)?,
             mean: Array1::from(data.mean.clone()),
             log_det,
+            trace,
             lambda,
             certificate: answer.certificate,
             status: answer.status,
@@ -180,6 +184,14 @@ impl PrecisionModel {
         self.log_det
     }
 
+    pub(super) fn trace(&self) -> f64 {
+        self.trace
+    }
+
+    pub(super) fn names(&self) -> Option<&[String]> {
+        self.variable_names.as_deref()
+    }
+
     /// λ of the fit.
     pub fn lambda(&self) -> f64 {
         self.lambda
@@ -201,7 +213,7 @@ impl PrecisionModel {
         self.iterations
     }
 
-    /// The number of observations; `None` if a covariance was fitted.
+    /// The number of observations; `None` if a covariance was fitted that did not say.
     pub fn observations(&self) -> Option<usize> {
         self.nobservations
     }
@@ -226,10 +238,7 @@ impl fmt::Display for PrecisionModel {
         }
         writeln!(f, "   {}", self.status)?;
         writeln!(f, "{}", self.certificate)?;
-        let name = |j: usize| match &self.variable_names {
-            Some(names) => names[j].clone(),
-            None => format!("x{j}"),
-        };
+        let name = |j: usize| self.variable_name(j);
         let shown = &edges[..edges.len().min(SHOWN)];
         let width = shown.iter().flat_map(|e| [e.i, e.j]).map(|j| name(j).chars().count()).max().unwrap_or(0).max(4);
         if !shown.is_empty() {
