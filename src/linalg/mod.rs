@@ -56,6 +56,9 @@ const EXACT_EIGENVALUE: usize = 200;
 /// block columns of a full product instead of the triangular one 51; numpy with OpenBLAS 63.
 pub(crate) const GRAM_ROWS: usize = 1024;
 
+/// Columns of a product AᵀB that one thread takes.
+const PRODUCT_COLUMNS: usize = 256;
+
 /// Pieces into which the rows of a tall matrix are cut at most, each summed on its own.
 pub(crate) const GRAM_PIECES: usize = 16;
 
@@ -141,7 +144,11 @@ pub(crate) fn transpose_matmul_strided(
             }
         }
     } else {
-        faer::transpose_matmul((a, lda), (b, ldb), n, (p, m), out, false);
+        // In pieces that depend on the shape alone.
+        crate::parallel::for_each_chunk(out, p * PRODUCT_COLUMNS, n * (p + m) * size_of::<f64>(), |k, out| {
+            let b = &b[k * PRODUCT_COLUMNS * ldb..];
+            faer::transpose_matmul((a, lda), (b, ldb), n, (p, out.len() / p), out, false);
+        });
     }
 }
 

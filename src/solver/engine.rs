@@ -14,7 +14,7 @@ use crate::problem::{Certificate, DualPoint, Problem};
 use crate::smooth::{LinearPredictor, PredictorPoint, Smooth};
 use crate::solver::block_descent::BlockDescent;
 use crate::solver::descent::InnerStop;
-use crate::solver::forms::{Workspace, gram_columns};
+use crate::solver::forms::{Answers, Workspace, gram_columns};
 use crate::solver::{Run, Solution, Start, Status, Watch, screening, working_set};
 
 /// Ratio of successive λs on the way to a small λ: with several responses, with groups, with single coefficients (second-order
@@ -87,6 +87,8 @@ pub(super) struct Engine<'a, D, P> {
     norms: Vec<f64>,
     pub(super) iterations: usize,
     pub(super) started: Instant,
+    /// Those of a batch.
+    gradients: Vec<f64>,
 }
 
 impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
@@ -118,6 +120,7 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             norms: Vec::new(),
             iterations: 0,
             started: Instant::now(),
+            gradients: Vec::new(),
             w,
             at,
         }
@@ -411,8 +414,27 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             duals.extend_from_slice(&at.u);
             points.push(at);
         }
-        let mut gradients = vec![0.0; m * self.w.len()];
+        // Kept: fresh memory of this size costs as much as the pass.
+        let mut gradients = std::mem::take(&mut self.gradients);
+        gradients.resize(m * self.w.len(), 0.0);
         self.smooth.design().transpose_apply(&duals, &mut gradients);
+        let outcome = self.hand_over(lambdas, &answers, points, &gradients, watch, sink);
+        self.gradients = gradients;
+        outcome
+    }
+
+    /// Certifies the answers one after the other; see [`speculate`](Self::speculate).
+    fn hand_over(
+        &mut self,
+        lambdas: &[f64],
+        answers: &Answers,
+        points: Vec<PredictorPoint>,
+        gradients: &[f64],
+        watch: &mut dyn Watch,
+        sink: &mut dyn FnMut(Solution) -> ControlFlow<()>,
+    ) -> (usize, ControlFlow<()>) {
+        let alive: Vec<usize> = (0..self.member.len()).collect();
+        let (m, stopping) = (lambdas.len(), self.solver.stopping);
         let q = self.q;
         for (k, at) in points.into_iter().enumerate() {
             answers.place(&answers.coefficients[k], &mut self.w);
