@@ -45,7 +45,8 @@
 //!
 //! The loss is `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖²` for all of them. [`GraphicalLasso`](estimator::GraphicalLasso) is
 //! `−log det Θ + ⟨S, Θ⟩ + λ Σ_{i≠j} Λ_ij │θ_ij│`, a sparse precision matrix, with methods of its own:
-//! `fit(&samples)`, `fit_covariance(&s)`, `path`, `cross_validate`.
+//! `fit(&samples)`, `fit_covariance(&s)`, `path`, `cross_validate`, `stability`; models that export their graph and fill in
+//! missing values.
 //!
 //! # The public API on one screen
 //!
