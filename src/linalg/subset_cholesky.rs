@@ -97,6 +97,7 @@ impl SubsetCholesky {
         self.clear();
         let mut kept = wanted.to_vec();
         let mut singular = None;
+        let mut rest = Vec::new();
         loop {
             let m = kept.len();
             let mut a = vec![0.0; m * m];
@@ -125,14 +126,19 @@ impl SubsetCholesky {
                 Err(NotPositiveDefinite { pivot }) => Some(pivot),
             };
             let Some(pivot) = pivot else { break };
-            // One that depends on those before is left out; where that happens again and again, what stands before the
-            // first of them has to do.
+            // One that depends on those before is left out; where that happens again and again, what comes after is
+            // added one by one.
             singular.get_or_insert(NotPositiveDefinite { pivot });
             if wanted.len() - kept.len() < RETRIES {
                 kept.remove(pivot);
             } else {
-                kept.truncate(pivot);
+                let mut tail = kept.split_off(pivot);
+                tail.append(&mut rest);
+                rest = tail;
             }
+        }
+        for &j in &rest {
+            let _ = self.append(j, column(j), shift);
         }
         singular.map_or(Ok(()), Err)
     }

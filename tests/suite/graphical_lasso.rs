@@ -588,6 +588,14 @@ fn criteria_are_likelihoods_and_edges() {
         let wrong = path.select(Criterion::Ebic(gamma));
         assert!(matches!(wrong, Err(Error::OutOfRange { argument: "gamma", .. } | Error::NotFinite { .. })), "{gamma}");
     }
+    let nothing = GraphicalLasso::new(0.1).observations(0).fit_covariance(&s);
+    assert!(matches!(nothing, Err(Error::OutOfRange { argument: "observations", .. })));
+    // Rows of weight 0 are no samples.
+    let weights: Vec<f64> = (0..60).map(|i| if i < 40 { 1.0 } else { 0.0 }).collect();
+    let weighted = GraphicalLasso::new(0.1).sample_weights(weights).fit(&x).unwrap();
+    let part = GraphicalLasso::new(0.1).fit(&x.slice(ndarray::s![..40, ..])).unwrap();
+    let bic = |m: &PrecisionModel| m.criterion(Criterion::Bic).unwrap();
+    assert!((bic(&weighted) - bic(&part)).abs() < 1e-3 * bic(&part).abs());
     let known = GraphicalLasso::new(0.1).observations(60).fit_covariance(&s).unwrap();
     let fitted = GraphicalLasso::new(0.1).fit(&x).unwrap();
     let (a, b) = (known.criterion(Criterion::Bic).unwrap(), fitted.criterion(Criterion::Bic).unwrap());
@@ -668,7 +676,18 @@ fn stability_counts_edges_on_subsamples() {
     assert!((0..5).all(|i| stable.iter().any(|e| (e.0, e.1) == (i, i + 1))), "{stable:?}");
     assert!(stability.false_edges(0.9) < stability.false_edges(0.6));
     assert_eq!(stability.false_edges(0.5), f64::INFINITY);
-    for wrong in [Subsamples::new(1), Subsamples::new(5).size(0), Subsamples::new(5).size(100)] {
+    let usual = estimator.stability(&x, &Subsamples::new(4), grid()).unwrap();
+    assert_eq!(usual.false_edges(0.9), f64::INFINITY); // 80 of 100: no two of them are disjoint
+    // A pair that is no question does not count.
+    let free = Array2::from_shape_fn((6, 6), |(i, j)| if i.abs_diff(j) == 1 { 1.0 } else { f64::INFINITY });
+    let chain = estimator.clone().weights(free).stability(&x, &Subsamples::new(4).size(50), grid()).unwrap();
+    let among = |frequency: Array2<f64>| frequency.iter().map(|t| 2.0 * t * (1.0 - t)).sum::<f64>() / 10.0;
+    let largest = (0..5).map(|k| among(chain.frequencies(k).unwrap())).fold(0.0, f64::max);
+    assert!((chain.instability()[4] - largest).abs() < 1e-12);
+    let limited = estimator.clone().max_iterations(1);
+    assert!(matches!(limited.stability(&x, &Subsamples::new(4), grid()), Err(Error::NotConverged(_))));
+    let huge = Subsamples::new(usize::MAX);
+    for wrong in [huge, Subsamples::new(1), Subsamples::new(5).size(1), Subsamples::new(5).size(100)] {
         assert!(matches!(estimator.stability(&x, &wrong, grid()), Err(Error::OutOfRange { .. })));
     }
 }

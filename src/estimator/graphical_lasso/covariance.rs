@@ -94,7 +94,8 @@ impl Covariance {
                 rows.iter().map(|&i| samples[[i, j]]).fold(0.0, |m: f64, v| if v.abs() > m.abs() { v } else { m });
             return Err(Error::OutOfRange { argument: "samples", index: vec![j], value, expected });
         }
-        Ok(Self { size: p, values, mean, nobservations: Some(n) })
+        let nobservations = Some(weights.iter().filter(|&&s| s > 0.0).count());
+        Ok(Self { size: p, values, mean, nobservations })
     }
 
     /// A matrix given by the user.

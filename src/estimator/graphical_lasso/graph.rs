@@ -103,10 +103,12 @@ impl PrecisionModel {
         }
         for e in self.edges() {
             let style = if e.partial_correlation < 0.0 { "dashed" } else { "solid" };
-            let width = 0.5 + 4.5 * e.partial_correlation.abs();
+            let size = e.partial_correlation.abs();
+            // Graphviz wants weights that are whole numbers from 1.
+            let (weight, width) = (1.0 + (99.0 * size).round(), 0.5 + 4.5 * size);
             let _ = writeln!(
                 out,
-                "  n{} -- n{} [weight={}, penwidth={width:.2}, style={style}];",
+                "  n{} -- n{} [partial={}, weight={weight}, penwidth={width:.2}, style={style}];",
                 e.i, e.j, e.partial_correlation
             );
         }
@@ -123,8 +125,9 @@ fn xml(text: &str) -> String {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            '\t' | '\n' | '\r' => out.push(c),
-            c if c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}') => out.push('\u{FFFD}'),
+            '\t' | '\n' => out.push(c),
+            '\r' => out.push_str("&#13;"), // as it is, readers make it a line feed
+            c if c < ' ' || matches!(c, '\u{FFFE}' | '\u{FFFF}') => out.push('\u{FFFD}'),
             c => out.push(c),
         }
     }

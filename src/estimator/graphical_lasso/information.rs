@@ -23,6 +23,7 @@ impl PrecisionModel {
     /// # Errors
     /// [`Error::Unsupported`] if a covariance was fitted and [`observations`](crate::estimator::GraphicalLasso::observations) did
     /// not say of how many samples; [`Error::OutOfRange`] for γ that is negative or not finite.
+    /// (Rows of weight 0 are no samples; what other weights are worth, `observations` says.)
     ///
     /// ```
     /// use ndarray::array;
@@ -43,7 +44,7 @@ impl PrecisionModel {
             Criterion::Aic => 2.0,
             Criterion::Bic => n.ln(),
             Criterion::Ebic(gamma) => {
-                check_scalar("gamma", gamma, 0.0, f64::MAX, "a finite number >= 0")?;
+                check_scalar("gamma", gamma, 0.0, 1e100, "a number in [0, 1e100]")?;
                 n.ln() + 4.0 * gamma * p.ln()
             }
         };

@@ -69,7 +69,7 @@ impl From<Fista> for GraphicalMethod {
 /// | `assume_centered` | false | do not remove the means of the samples |
 /// | `correlation_scale` | false | penalise as if every variable had unit variance; answers stay in the units of the data |
 /// | `sample_weights` | all 1 | s_i ≥ 0; a weight of 2 is a repeated row |
-/// | `observations` | unknown | of how many samples a covariance is: for information criteria |
+/// | `observations` | counted, unknown for a covariance | the number of samples, for information criteria |
 /// | `variable_names` | none | shown by `Display` and in exports |
 /// | `solver` | proximal Newton | [`GraphicalMethod`] |
 /// | `tolerance` | 1e-6 | duality gap / p |
@@ -143,7 +143,8 @@ impl GraphicalLasso {
         self
     }
 
-    /// Of how many samples the covariance is that will be fitted, for information criteria.
+    /// Of how many samples the covariance is that will be fitted, or how many weighted samples are worth: for information
+    /// criteria.
     pub fn observations(mut self, n: usize) -> Self {
         self.observations = Some(n);
         self
@@ -252,12 +253,18 @@ impl GraphicalLasso {
     }
 
     fn check(&self) -> Result<()> {
+        if self.observations == Some(0) {
+            let expected = "at least 1";
+            return Err(Error::OutOfRange { argument: "observations", index: vec![], value: 0.0, expected });
+        }
         check_scalar("lambda", self.lambda, 0.0, f64::MAX, "a finite number >= 0")?;
         check_scalar("tolerance", self.stopping().tolerance, 0.0, f64::MAX, "a finite number >= 0")
     }
 
     fn moments<S: Data<Elem = f64>>(&self, samples: &ArrayBase<S, Ix2>, rows: Option<&[usize]>) -> Result<Covariance> {
-        Covariance::of_samples(samples, rows, self.sample_weights.as_deref(), self.assume_centered)
+        let found = Covariance::of_samples(samples, rows, self.sample_weights.as_deref(), self.assume_centered)?;
+        let given = self.observations.filter(|_| rows.is_none());
+        Ok(Covariance { nobservations: given.or(found.nobservations), ..found })
     }
 
     fn given<S: Data<Elem = f64>>(&self, covariance: &ArrayBase<S, Ix2>) -> Result<Covariance> {

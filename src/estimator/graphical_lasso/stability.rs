@@ -8,6 +8,8 @@ use crate::folds::shuffle;
 use crate::grid::Grid;
 use crate::parallel;
 
+const MOST: usize = 1_000_000;
+
 /// Random subsamples, drawn without replacement from a seed.
 ///
 /// ```
@@ -23,7 +25,7 @@ pub struct Subsamples {
 }
 
 impl Subsamples {
-    /// So many of them, each with `10√n` of n samples, or 80 % if n ≤ 144 (Liu, Roeder and Wasserman 2010).
+    /// So many of them (2 to a million), each with `10√n` of n samples, or 80 % if n ≤ 144 (Liu, Roeder and Wasserman 2010).
     pub fn new(count: usize) -> Self {
         Self { count, size: None, seed: 0 }
     }
@@ -40,15 +42,15 @@ impl Subsamples {
         self
     }
 
-    fn draw(&self, n: usize) -> Result<Vec<Vec<usize>>> {
+    fn draw(&self, n: usize, least: usize) -> Result<Vec<Vec<usize>>> {
         let usual = if n > 144 { (10.0 * (n as f64).sqrt()) as usize } else { 4 * n / 5 };
         let size = self.size.unwrap_or(usual.max(1));
-        if size == 0 || size >= n {
-            let expected = "at least one sample and fewer than there are";
+        if size < least || size >= n {
+            let expected = "at least two samples (one if means are not removed) and fewer than there are";
             return Err(Error::OutOfRange { argument: "subsample size", index: vec![], value: size as f64, expected });
         }
-        if self.count < 2 {
-            let expected = "at least 2";
+        if !(2..=MOST).contains(&self.count) {
+            let expected = "2 to 1 000 000";
             let value = self.count as f64;
             return Err(Error::OutOfRange { argument: "subsamples", index: vec![], value, expected });
         }
@@ -72,8 +74,11 @@ pub struct GraphicalStability {
     /// For each λ and each pair i < j, in the order of j, then i: the number of subsamples with this edge.
     found: Vec<Vec<u32>>,
     instability: Vec<f64>,
-    /// Mean number of edges that a subsample's path has anywhere.
+    /// Mean number of penalised pairs that are edges anywhere on a subsample's path, and the number of penalised pairs.
     selected: f64,
+    pairs: usize,
+    /// Two subsamples fit side by side into the samples.
+    halves: bool,
 }
 
 impl GraphicalStability {
@@ -90,7 +95,7 @@ impl GraphicalStability {
         Some(Array2::from_shape_fn((p, p), |(i, j)| if i == j { 0.0 } else { share(i.min(j), i.max(j)) }))
     }
 
-    /// `D(λ)`: the mean over all pairs of `2θ(1 − θ)`, with the frequency θ of an edge, made monotone in λ: how much two
+    /// `D(λ)`: the mean over all penalised pairs of `2θ(1 − θ)`, with the frequency θ of an edge, made monotone in λ: how much two
     /// subsamples disagree.
     pub fn instability(&self) -> &[f64] {
         &self.instability
@@ -122,13 +127,14 @@ impl GraphicalStability {
 
     /// Bound on the expected number of false edges among the [`stable_edges`](Self::stable_edges), `q² / ((2π − 1) P)` for the
     /// threshold π > ½, P pairs and q edges found along the path on average (Meinshausen and Bühlmann 2010, theorem 1: for
-    /// subsamples of half the size, and if noise edges are exchangeable). Short paths, that stop where q is small, keep
-    /// it small. ∞ for π ≤ ½.
+    /// subsamples of at most half the size, and if noise edges are exchangeable, which unequal weights prevent). Short
+    /// paths, that stop where q is small, keep it small. ∞ for larger subsamples, such as the usual ones of less than 400
+    /// samples, and for π ≤ ½. Pairs that a weight of 0 or ∞ decides do not count.
     pub fn false_edges(&self, threshold: f64) -> f64 {
-        let p = self.size() as f64;
-        let pairs = p * (p - 1.0) / 2.0;
-        if threshold > 0.5 && pairs > 0.0 {
-            self.selected * self.selected / ((2.0 * threshold - 1.0) * pairs)
+        if self.pairs == 0 {
+            0.0
+        } else if threshold > 0.5 && self.halves {
+            self.selected * self.selected / ((2.0 * threshold - 1.0) * self.pairs as f64)
         } else {
             f64::INFINITY
         }
@@ -149,7 +155,7 @@ impl GraphicalLasso {
     /// the edges.
     ///
     /// # Errors
-    /// As [`path`](Self::path), for every subsample; fewer than two subsamples, or a size that does not fit.
+    /// As [`path`](Self::path) and [`fit`](Self::fit), for every subsample; a number of subsamples or a size that does not fit.
     ///
     /// ```
     /// use ndarray::Array2;
@@ -173,29 +179,39 @@ impl GraphicalLasso {
     where
         S: Data<Elem = f64> + Sync,
     {
+        let (n, p) = samples.dim();
+        let draws = subsamples.draw(n, if self.assume_centered { 1 } else { 2 })?;
         let path = self.path(samples, grid)?;
         let lambdas = path.lambdas();
-        let (n, p) = samples.dim();
-        let draws = subsamples.draw(n)?;
-        let pairs = p * p.saturating_sub(1) / 2;
+        let penalised = |i: usize, j: usize| match &self.weights {
+            Some(weights) => weights[[i, j]] > 0.0 && weights[[i, j]] < f64::INFINITY,
+            None => true,
+        };
+        let open: Vec<bool> = (0..p).flat_map(|j| (0..j).map(move |i| (i, j))).map(|(i, j)| penalised(i, j)).collect();
+        let pairs = open.iter().filter(|&&open| open).count();
         let work = draws.len() * lambdas.len() * p * p * p;
         let walks = parallel::map_indexed(draws.len(), work, |k| {
             let covariance = self.moments(samples, Some(&draws[k]))?;
-            let path = self.path_of(&covariance, Grid::values(lambdas.clone()), &mut ())?;
-            let edges = |m: &PrecisionModel| -> Vec<u32> {
-                let theta = m.precision();
+            // One model at a time: only its edges are kept.
+            let mut last: Option<PrecisionModel> = None;
+            let mut walk = Vec::with_capacity(lambdas.len());
+            for &lambda in &lambdas {
+                let model = self.accept(self.solve_one(&covariance, lambda, last.as_ref(), &mut ())?)?;
+                let theta = model.precision();
                 let below = (0..p).flat_map(|j| (0..j).map(move |i| (i, j)));
-                below.filter(|&(i, j)| theta[[i, j]] != 0.0).map(|(i, j)| pair(i, j) as u32).collect()
-            };
-            Ok(path.models().iter().map(edges).collect::<Vec<_>>())
+                let edges = below.filter(|&(i, j)| theta[[i, j]] != 0.0).map(|(i, j)| pair(i, j) as u32);
+                walk.push(edges.collect::<Vec<_>>());
+                last = Some(model);
+            }
+            Ok(walk)
         });
-        let mut found = vec![vec![0u32; pairs]; lambdas.len()];
+        let mut found = vec![vec![0u32; open.len()]; lambdas.len()];
         let mut selected = 0usize;
         for walk in walks {
             let mut union: Vec<u32> = Vec::new();
             for (found, edges) in found.iter_mut().zip(walk?) {
                 edges.iter().for_each(|&e| found[e as usize] += 1);
-                union.extend(edges);
+                union.extend(edges.into_iter().filter(|&e| open[e as usize]));
             }
             union.sort_unstable();
             union.dedup();
@@ -206,11 +222,14 @@ impl GraphicalLasso {
         let instability = (found.iter())
             .map(|found| {
                 let share = |&c: &u32| f64::from(c) / count as f64;
-                let sum: f64 = found.iter().map(|c| 2.0 * share(c) * (1.0 - share(c))).sum();
+                let counted = found.iter().zip(&open).filter(|(_, open)| **open);
+                let sum: f64 = counted.map(|(c, _)| 2.0 * share(c) * (1.0 - share(c))).sum();
                 worst = worst.max(sum / pairs.max(1) as f64);
                 worst
             })
             .collect();
-        Ok(GraphicalStability { path, count, found, instability, selected: selected as f64 / count as f64 })
+        let halves = draws.iter().all(|rows| 2 * rows.len() <= n);
+        let selected = selected as f64 / count as f64;
+        Ok(GraphicalStability { path, count, found, instability, selected, pairs, halves })
     }
 }
