@@ -150,7 +150,7 @@ impl GramCache {
         if total <= self.stride {
             return;
         }
-        let stride = total.max(self.stride + self.stride / 2).next_multiple_of(8);
+        let stride = total.max(self.stride + self.stride / 4).next_multiple_of(8);
         let mut values = vec![0.0; stride * stride];
         let old = self.columns.len();
         for c in 0..old {

@@ -360,7 +360,9 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
     /// Most λs whose gradients fit into memory beside X and into one pass.
     pub(super) fn largest_batch(&self) -> usize {
         let design = self.smooth.design();
-        let stored = design.column_cost() * design.ncols() as f64 * size_of::<f64>() as f64;
+        // The cost of a sparse column that is centred is not what it stores.
+        let dense = 4.0 * design.column_cost() > design.nrows() as f64;
+        let stored = if dense { (design.nrows() * design.ncols() * size_of::<f64>()) as f64 } else { 0.0 };
         let each = (self.w.len() + 3 * self.dual_len()) * size_of::<f64>();
         let affordable = (stored / 8.0).max(BATCH_BYTES as f64) / each as f64;
         // Every limit of time or sweeps is one λ's own.
@@ -619,7 +621,7 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
         let room =
             (gram_columns(self.smooth.design(), self.penalty, self.q) as usize).saturating_sub(self.columns(&self.set));
         let width = (self.penalty.partition().ncols() / self.member.len().max(1)).max(1);
-        let first = (2.0 * (self.penalty.partition().ncols() as f64).sqrt()) as usize / width;
+        let first = first_columns(self.penalty.partition().ncols()) / width;
         let zero = self.set.len() - self.nonzero_blocks();
         ((self.set.len() - zero) / 3 + first).saturating_sub(zero).min(room / width).max(10)
     }
@@ -638,7 +640,7 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
     fn growth(&self) -> usize {
         let partition = self.penalty.partition();
         let width = (partition.ncols() / partition.len().max(1)).max(1);
-        let first = (2.0 * (partition.ncols() as f64).sqrt()) as usize / width;
+        let first = first_columns(partition.ncols()) / width;
         let columns = self.columns(&self.set);
         let limit = self.set.len().max(first);
         if columns as f64 <= gram_columns(self.smooth.design(), self.penalty, self.q) {
@@ -648,6 +650,11 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             limit.max(10)
         }
     }
+}
+
+/// Columns to begin with: as many as their products are worth a pass, but no more than have a Gram matrix of 8 MB.
+fn first_columns(ncols: usize) -> usize {
+    (2.0 * (ncols as f64).sqrt()).min(1000.0) as usize
 }
 
 /// The critical λ of a block; NaN where its gradient is (∞ − ∞ in a column whose squares overflow): penalties that take a
