@@ -63,10 +63,15 @@ impl Compressed {
         }
         let (n, q) = (design.nrows(), smooth.nresponses());
         let y = smooth.loss().y();
-        let (mut gram, cross) = products(design, y)?;
+        let known = engine.gradient_at_zero();
+        let (mut gram, cross) = products(design, if known.is_some() { &[] } else { y })?;
         let scale = 1.0 / n as f64;
         gram.iter_mut().for_each(|v| *v *= scale);
-        let cross = (0..q).flat_map(|t| cross.iter().skip(t).step_by(q).map(|v| v * scale)).collect();
+        let (cross, factor) = match known {
+            Some(gradient) => (gradient, -1.0),
+            None => (&cross[..], scale),
+        };
+        let cross = (0..q).flat_map(|t| cross.iter().skip(t).step_by(q).map(|v| v * factor)).collect();
         let squares: Vec<f64> = y.chunks_exact(n).map(|y| kernels::sq_norm(y) * scale).collect();
         // Sparse columns are multiplied value by value: sums of a band, and of bands.
         let sums = (BAND + n / BAND) as f64 / 2.0 * f64::EPSILON;
@@ -157,7 +162,7 @@ impl Watch for Shared<'_, '_> {
     }
 }
 
-/// XᵀX, both triangles, and XᵀY, feature-major, in one pass over X and without a copy of it.
+/// XᵀX, both triangles, and XᵀY, feature-major, in one pass over X and without a copy of it; Y may have no columns.
 fn products<D: Design + ?Sized>(design: &D, y: &[f64]) -> Option<(Vec<f64>, Vec<f64>)> {
     let (n, p) = (design.nrows(), design.ncols());
     let q = y.len() / n;
@@ -170,7 +175,9 @@ fn products<D: Design + ?Sized>(design: &D, y: &[f64]) -> Option<(Vec<f64>, Vec<
     let all: Vec<usize> = (0..p).collect();
     if values.is_none() && is_sparse(design) {
         design.cross_gram(&all, &all, &mut gram);
-        design.transpose_apply(y, &mut cross);
+        if q > 0 {
+            design.transpose_apply(y, &mut cross);
+        }
         return Some((gram, cross));
     }
     if values.is_none() && design.select_rows(&[0]).is_none() {
@@ -202,6 +209,9 @@ fn products<D: Design + ?Sized>(design: &D, y: &[f64]) -> Option<(Vec<f64>, Vec<
                 }
             };
             linalg::add_gram(x, ld, rows, p, &mut gram);
+            if q == 0 {
+                continue;
+            }
             responses.clear();
             y.chunks_exact(n).for_each(|y| responses.extend_from_slice(&y[from..to]));
             kernels::dot_lines(p, rows, |j| &x[j * ld..j * ld + rows], &responses, &mut part);

@@ -148,6 +148,12 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
         PASSES_FOR_PRODUCTS * (WARM_PASSES + steps.max(0.0))
     }
 
+    /// ∇F(0) = −XᵀY/n, if that is what the last pass over X gave.
+    pub(super) fn gradient_at_zero(&self) -> Option<&[f64]> {
+        let at_zero = !self.partial && self.free.is_empty() && self.w.iter().all(|&w| w == 0.0);
+        at_zero.then_some(&self.g)
+    }
+
     /// Ratio of successive λs on the way to a small one.
     fn stride(&self) -> f64 {
         let (n, p) = (self.smooth.design().nrows(), self.penalty.partition().ncols());
