@@ -51,6 +51,11 @@ impl LogDetPoint {
         &self.theta
     }
 
+    /// log det Θ.
+    pub(crate) fn log_det(&self) -> f64 {
+        self.log_det
+    }
+
     /// Fills in the inverse.
     pub(crate) fn invert(&mut self) {
         if let Some(factor) = self.factor.take() {
@@ -124,25 +129,39 @@ impl LogDet {
 
     /// `tr(GΘGΘ)` with `G = S − Θ⁻¹`: twice the value that the model of f at Θ promises at most.
     pub(crate) fn newton_energy(&self, at: &LogDetPoint) -> f64 {
-        trace_of_square(&self.residual(&self.covariance, &at.theta), self.size).max(0.0)
+        let mut product = Vec::new();
+        self.residual(&self.covariance, &at.theta, &mut product);
+        trace_of_square(&product, self.size).max(0.0)
     }
 
-    /// `WΘ − I`, using the zeros of Θ.
-    fn residual(&self, dual: &[f64], theta: &[f64]) -> Vec<f64> {
+    /// Whether a dual point W, given by its values, is certain to be positive definite because it is close to Θ⁻¹, and
+    /// then an upper bound of `tr(WΘ) − p − log det(WΘ)`; see [`fenchel_young`](Smooth::fenchel_young). `product` is
+    /// overwritten.
+    pub(crate) fn near_gap(&self, at: &LogDetPoint, dual: &[f64], product: &mut Vec<f64>) -> Option<f64> {
+        self.residual(dual, &at.theta, product);
+        let square = trace_of_square(product, self.size).max(0.0);
+        let distance = square.sqrt();
+        (distance <= SERIES).then(|| 0.5 * square / (1.0 - distance))
+    }
+
+    /// `m ← WΘ − I`, using the zeros of Θ.
+    fn residual(&self, dual: &[f64], theta: &[f64], m: &mut Vec<f64>) {
         let p = self.size;
-        let mut m = vec![0.0; p * p];
+        m.clear();
+        m.resize(p * p, 0.0);
         let nonzero = theta.iter().filter(|t| **t != 0.0).count();
         if p > 32 && nonzero > p * p / 8 {
-            linalg::matmul(dual, theta, p, p, p, &mut m);
+            linalg::matmul(dual, theta, p, p, p, m);
         } else {
+            let mut neighbours: Vec<usize> = Vec::new();
             for (column, theta) in m.chunks_exact_mut(p).zip(theta.chunks_exact(p)) {
-                for (k, &t) in theta.iter().enumerate().filter(|(_, t)| **t != 0.0) {
-                    kernels::axpy(t, &dual[k * p..(k + 1) * p], column);
-                }
+                neighbours.clear();
+                neighbours.extend((0..p).filter(|&k| theta[k] != 0.0));
+                let line = |k: usize| &dual[neighbours[k] * p..(neighbours[k] + 1) * p];
+                kernels::axpy_lines(neighbours.len(), p, line, |k, _| theta[neighbours[k]], column);
             }
         }
         (0..p).for_each(|j| m[j * p + j] -= 1.0);
-        m
     }
 }
 
@@ -219,11 +238,9 @@ impl Smooth for LogDet {
         let p = self.size;
         let mut w = self.covariance.clone();
         kernels::axpy(-scale, dual, &mut w);
-        let m = self.residual(&w, &at.theta);
-        let square = trace_of_square(&m, p).max(0.0);
-        let distance = square.sqrt();
-        if distance <= SERIES {
-            return 0.5 * square / (1.0 - distance);
+        let mut m = Vec::new();
+        if let Some(gap) = self.near_gap(at, &w, &mut m) {
+            return gap;
         }
         match Cholesky::factor(&w, p) {
             Ok(factor) => {

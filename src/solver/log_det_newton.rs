@@ -4,6 +4,8 @@
 //! coordinate descent that all estimators share, then searches along that direction with a Cholesky factorisation, so that
 //! every iterate is positive definite. One Cholesky, one inverse and some sweeps over the edges of the graph per iteration;
 //! the number of iterations hardly grows with the accuracy.
+//!
+//! Where it can, [descent by columns](super::dual_columns) goes first: from its answer Newton steps are few, and often none.
 
 use std::time::Instant;
 
@@ -13,10 +15,13 @@ use crate::smooth::{GramModel, HessianView, LogDet, LogDetModel, LogDetPoint, Qu
 use crate::solver::anderson::Anderson;
 use crate::solver::block_minimiser::Curvature;
 use crate::solver::descent::{Active, Descent, InnerStop, Over, Scratch};
+use crate::solver::dual_columns::{Ascent, DualColumns};
+use crate::solver::log_det_certificate::{Buffers, certify};
 use crate::solver::newton::Factor;
 use crate::solver::{Run, Solution, Solver, Start, Status, Stopping, Watch};
 
-/// Proximal Newton for log det terms. An iteration is one Newton step.
+/// Proximal Newton for log det terms, after descent by columns. An iteration is one sweep over the columns or one Newton
+/// step; until the first certificate, after the last sweep, watchers are shown a gap of ∞.
 ///
 /// ```
 /// use sparsereg::{penalty::EntrywiseL1, problem::Problem, smooth::{LogDet, Smooth}};
@@ -35,11 +40,13 @@ pub struct LogDetNewton {
     pub stopping: Stopping,
     /// Sweeps of coordinate descent per Newton step at most.
     pub max_sweeps: usize,
+    /// Whether descent by columns goes first.
+    pub columns: bool,
 }
 
 impl Default for LogDetNewton {
     fn default() -> Self {
-        Self { stopping: Stopping::default(), max_sweeps: 200 }
+        Self { stopping: Stopping::default(), max_sweeps: 200, columns: true }
     }
 }
 
@@ -71,45 +78,124 @@ const ARMIJO: f64 = 1e-3;
 /// Halvings of a step before it counts as impossible.
 const MAX_HALVINGS: usize = 60;
 
-/// One problem on its way to the optimum.
+/// Where the solution of a block is looked for.
 #[derive(Debug)]
-pub(crate) struct NewtonState {
-    pub(crate) point: LogDetPoint,
-    pub(crate) certificate: Certificate,
-    pub(crate) iterations: usize,
+pub(crate) enum BlockStart {
+    /// Anywhere.
+    Nowhere,
+    /// Near this Θ; with its inverse descent by columns can begin there, too.
+    Near(Vec<f64>, Option<Vec<f64>>),
+    /// This Θ is the solution.
+    At(Vec<f64>),
+}
+
+/// One problem on its way to the optimum: descent by columns, then Newton steps.
+#[derive(Debug)]
+enum Progression {
+    Columns { columns: DualColumns, gap: f64 },
+    Newton(Box<NewtonState>),
+}
+
+/// What a longer way of columns aims at when the last one ended at a Θ that is not positive definite.
+const FURTHER: f64 = 1e-3;
+
+impl Progression {
+    fn new(problem: &Problem<'_, LogDet, EntrywiseL1>, start: BlockStart, solver: &LogDetNewton) -> Self {
+        let by_columns = solver.columns && solver.stopping.max_iterations > 0;
+        let columns = match &start {
+            BlockStart::Near(theta, Some(inverse)) if by_columns => DualColumns::new(problem, Some((theta, inverse))),
+            BlockStart::Nowhere if by_columns => DualColumns::new(problem, None),
+            _ => None,
+        };
+        match (columns, start) {
+            (Some(columns), _) => {
+                let gap = solver.stopping.tolerance * problem.smooth.size() as f64;
+                Self::Columns { columns, gap }
+            }
+            (None, BlockStart::Nowhere) => Self::newton(problem, None),
+            (None, BlockStart::Near(theta, _) | BlockStart::At(theta)) => Self::newton(problem, Some(theta)),
+        }
+    }
+
+    fn newton(problem: &Problem<'_, LogDet, EntrywiseL1>, theta: Option<Vec<f64>>) -> Self {
+        Self::Newton(Box::new(NewtonState::new(problem, theta)))
+    }
+
+    fn certificate(&self, size: usize) -> Certificate {
+        match self {
+            Self::Newton(state) => state.certificate,
+            Self::Columns { .. } => Certificate {
+                objective: f64::INFINITY,
+                gap: f64::INFINITY,
+                rounding: 0.0,
+                kkt: f64::INFINITY,
+                scale: size as f64,
+            },
+        }
+    }
+
+    fn done(&self, tolerance: f64) -> bool {
+        match self {
+            Self::Newton(state) => {
+                let certificate = &state.certificate;
+                state.exhausted
+                    || certificate.gap <= tolerance * certificate.scale
+                    || certificate.gap <= certificate.rounding
+            }
+            Self::Columns { .. } => false,
+        }
+    }
+
+    /// A sweep or a Newton step.
+    fn step(&mut self, problem: &Problem<'_, LogDet, EntrywiseL1>, max_sweeps: usize, deadline: Option<Instant>) {
+        match self {
+            Self::Newton(state) => state.step(problem, max_sweeps, deadline),
+            Self::Columns { columns, gap } => match columns.sweep(problem, *gap) {
+                Ascent::Rising => {}
+                Ascent::Broken => *self = Self::newton(problem, None),
+                Ascent::Done => match NewtonState::at(problem, columns.precision()) {
+                    Some(state) => *self = Self::Newton(Box::new(state)),
+                    None if columns.can_go_on() => *gap *= FURTHER,
+                    None => *self = Self::newton(problem, None),
+                },
+            },
+        }
+    }
+
+    /// Ends the descent by columns, so that there is a certificate.
+    fn certify(&mut self, problem: &Problem<'_, LogDet, EntrywiseL1>) {
+        if let Self::Columns { columns, .. } = self {
+            *self = Self::newton(problem, Some(columns.precision()));
+        }
+    }
+}
+
+/// A point with its certificate, from which Newton steps start.
+#[derive(Debug)]
+struct NewtonState {
+    point: LogDetPoint,
+    certificate: Certificate,
     /// No step brings a decrease that floating-point arithmetic can see.
-    pub(crate) exhausted: bool,
+    exhausted: bool,
     /// λ is multiplied by this number ≥ 1 for the time being: a start far from the optimum approaches it along the path.
     stage: f64,
     /// The certificate of the stage.
     staged: Certificate,
-    /// The objective of the stage.
-    objective: f64,
     gradient: Vec<f64>,
+    buffers: Buffers,
 }
 
 impl NewtonState {
     /// Starts at a positive definite Θ; at the diagonal if it is not.
-    pub(crate) fn new(problem: &Problem<'_, LogDet, EntrywiseL1>, theta: Option<Vec<f64>>) -> Self {
-        let smooth = problem.smooth;
-        let mut point = theta.map(|t| smooth.factor(t)).filter(|at| smooth.value(at).is_finite());
-        let mut point = point.take().unwrap_or_else(|| smooth.factor(smooth.origin()));
-        point.invert();
-        let gradient = vec![0.0; problem.len()];
-        let staged = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0 };
-        let mut state = Self {
-            point,
-            certificate: staged,
-            iterations: 0,
-            exhausted: false,
-            stage: 1.0,
-            staged,
-            objective: 0.0,
-            gradient,
-        };
-        state.certify(problem);
+    fn new(problem: &Problem<'_, LogDet, EntrywiseL1>, theta: Option<Vec<f64>>) -> Self {
+        let state = theta.and_then(|theta| Self::at(problem, theta));
+        let mut state = state.unwrap_or_else(|| Self::from(problem, problem.smooth.factor(problem.smooth.origin())));
         let gap = state.certificate.gap;
         if gap.is_nan() || gap > FAR * state.certificate.scale {
+            problem.smooth.gradient(&state.point, &mut state.gradient);
+            for k in problem.penalty.free_columns(problem.lambda) {
+                state.gradient[k] = 0.0;
+            }
             let stage = 0.5 * problem.penalty.critical_lambda(&state.gradient) / problem.lambda;
             if stage > 1.0 && stage.is_finite() {
                 state.stage = stage;
@@ -119,29 +205,45 @@ impl NewtonState {
         state
     }
 
+    /// Starts at Θ if it is positive definite.
+    fn at(problem: &Problem<'_, LogDet, EntrywiseL1>, theta: Vec<f64>) -> Option<Self> {
+        let point = problem.smooth.factor(theta);
+        problem.smooth.value(&point).is_finite().then(|| Self::from(problem, point))
+    }
+
+    fn from(problem: &Problem<'_, LogDet, EntrywiseL1>, mut point: LogDetPoint) -> Self {
+        point.invert();
+        let none = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0 };
+        let gradient = vec![0.0; problem.len()];
+        let buffers = Buffers::default();
+        let mut state = Self { point, certificate: none, exhausted: false, stage: 1.0, staged: none, gradient, buffers };
+        state.certify(problem);
+        state
+    }
+
     fn certify(&mut self, problem: &Problem<'_, LogDet, EntrywiseL1>) {
-        // What tolerances are relative to: the objective at the diagonal solution in units of unit variance.
-        let scale = problem.smooth.size() as f64;
         let staged = Problem { lambda: self.stage * problem.lambda, ..*problem };
-        (self.staged, _) = staged.certify(self.point.theta(), &self.point, scale, &mut self.gradient);
-        self.objective = self.staged.objective;
+        self.staged = certify(&staged, &self.point, &mut self.buffers);
         self.certificate = self.staged;
         if self.stage > 1.0 {
-            (self.certificate, _) = problem.certify(self.point.theta(), &self.point, scale, &mut self.gradient);
+            self.certificate = certify(problem, &self.point, &mut self.buffers);
         }
     }
 
     /// One Newton step; moves on to the next stage when this one has done its work.
-    pub(crate) fn step(
+    fn step(
         &mut self,
         problem: &Problem<'_, LogDet, EntrywiseL1>,
         max_sweeps: usize,
         deadline: Option<Instant>,
     ) {
         let staged = Problem { lambda: self.stage * problem.lambda, ..*problem };
-        self.iterations += 1;
         self.newton_step(&staged, max_sweeps, deadline);
-        if self.stage > 1.0 && (self.exhausted || self.staged.gap <= NEAR * self.staged.scale) {
+        if self.stage == 1.0 {
+            self.certificate = self.staged;
+            return;
+        }
+        if self.exhausted || self.staged.gap <= NEAR * self.staged.scale {
             self.stage = if self.exhausted { 1.0 } else { (self.stage / STAGE).max(1.0) };
             self.exhausted = false;
         }
@@ -233,14 +335,13 @@ impl NewtonState {
             }
             let candidate = smooth.factor(next);
             let objective = smooth.value(&candidate) + penalty.value(lambda, candidate.theta());
-            if objective <= self.objective + ARMIJO * length * predicted + rounding {
+            if objective <= self.staged.objective + ARMIJO * length * predicted + rounding {
                 self.point = candidate;
                 self.point.invert();
                 let theta = self.point.theta();
                 let unbounded = (0..p).any(|i| theta[i * p + i] > UNBOUNDED);
                 let before = self.staged.gap;
-                let certify = Problem { lambda, ..*problem };
-                (self.staged, _) = certify.certify(self.point.theta(), &self.point, p as f64, &mut self.gradient);
+                self.staged = certify(problem, &self.point, &mut self.buffers);
                 // What the objective can still gain is quadratic in the error of the gradient, the gap is linear in it: steps
                 // that rounding hides from the one may still close the other.
                 let hidden = -predicted <= 1e-3 * rounding;
@@ -301,52 +402,61 @@ fn sweep_until(
 pub(crate) struct NewtonBlock {
     smooth: LogDet,
     penalty: EntrywiseL1,
-    pub(crate) state: NewtonState,
+    at: Progression,
 }
 
 impl NewtonBlock {
-    /// The block, thresholds as weights (λ = 1), from `theta` if that is positive definite.
-    pub(crate) fn new(smooth: LogDet, penalty: EntrywiseL1, theta: Option<Vec<f64>>) -> Self {
-        let state = NewtonState::new(&Problem::new(&smooth, &penalty, 1.0), theta);
-        Self { smooth, penalty, state }
+    /// The block, thresholds as weights (λ = 1).
+    pub(crate) fn new(smooth: LogDet, penalty: EntrywiseL1, start: BlockStart, solver: &LogDetNewton) -> Self {
+        let at = Progression::new(&Problem::new(&smooth, &penalty, 1.0), start, solver);
+        Self { smooth, penalty, at }
     }
 
-    fn done(&self, tolerance: f64) -> bool {
-        let certificate = &self.state.certificate;
-        self.state.exhausted
-            || certificate.gap <= tolerance * certificate.scale
-            || certificate.gap <= certificate.rounding
+    /// Θ, Θ⁻¹ and log det Θ after a solve.
+    pub(crate) fn solution(&self) -> Option<&LogDetPoint> {
+        match &self.at {
+            Progression::Newton(state) => Some(&state.point),
+            Progression::Columns { .. } => None,
+        }
     }
 }
 
 impl LogDetNewton {
-    /// Solves independent blocks together, in parallel: every iteration is one Newton step of each block that is not done.
-    /// `lambda` is only shown to the watcher.
+    /// Solves independent blocks together, in parallel: every iteration is one sweep or one Newton step of each block that is
+    /// not done. `lambda` is only shown to the watcher.
     pub(crate) fn solve_blocks(
         &self,
         blocks: &mut [NewtonBlock],
+        started: Instant,
         lambda: f64,
         watch: &mut dyn Watch,
     ) -> (Certificate, Status, usize) {
-        let mut run = Run::new(self.stopping, watch);
+        let mut run = Run::since(started, self.stopping, watch);
         let deadline = run.deadline();
+        let tolerance = self.stopping.tolerance;
+        let whole = |blocks: &[NewtonBlock]| total(blocks.iter().map(|b| b.at.certificate(b.smooth.size())));
         let mut iterations = 0;
         loop {
-            let certificate = total(blocks.iter().map(|b| &b.state.certificate));
-            let active = blocks.iter().filter(|b| !b.done(self.stopping.tolerance));
+            let active = blocks.iter().filter(|b| !b.at.done(tolerance));
             let (size, work) = active.fold((0, 0), |(n, work), b| {
                 let p = b.smooth.size();
                 (n + p, work + p * p * p)
             });
             let stalled = (size == 0).then_some(Status::Stalled);
-            if let Some(status) = run.verdict(iterations, lambda, certificate, size).or(stalled) {
-                return (certificate, status, iterations);
+            if let Some(status) = run.verdict(iterations, lambda, whole(blocks), size).or(stalled) {
+                // The verdict may have come before there was a certificate.
+                crate::parallel::for_each_chunk(blocks, 1, work, |_, piece| {
+                    piece.iter_mut().for_each(|b| b.at.certify(&Problem::new(&b.smooth, &b.penalty, 1.0)));
+                });
+                let certificate = whole(blocks);
+                let closed = certificate.gap <= tolerance * certificate.scale;
+                return (certificate, if closed { Status::Converged } else { status }, iterations);
             }
             iterations += 1;
             crate::parallel::for_each_chunk(blocks, 1, work, |_, piece| {
-                for block in piece.iter_mut().filter(|b| !b.done(self.stopping.tolerance)) {
+                for block in piece.iter_mut().filter(|b| !b.at.done(tolerance)) {
                     let problem = Problem::new(&block.smooth, &block.penalty, 1.0);
-                    block.state.step(&problem, self.max_sweeps, deadline);
+                    block.at.step(&problem, self.max_sweeps, deadline);
                 }
             });
         }
@@ -354,7 +464,7 @@ impl LogDetNewton {
 }
 
 /// The certificate of independent problems together.
-fn total<'a>(certificates: impl Iterator<Item = &'a Certificate>) -> Certificate {
+fn total(certificates: impl Iterator<Item = Certificate>) -> Certificate {
     let zero = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0 };
     certificates.fold(zero, |sum, c| Certificate {
         objective: sum.objective + c.objective,
@@ -369,22 +479,26 @@ impl Solver<LogDet, EntrywiseL1> for LogDetNewton {
     fn solve(&self, problem: &Problem<'_, LogDet, EntrywiseL1>, start: Start<'_>, watch: &mut dyn Watch) -> Solution {
         let mut run = Run::new(self.stopping, watch);
         let deadline = run.deadline();
-        let theta = match start {
-            Start::Zero => None,
-            Start::At(w) => Some(w.to_vec()),
+        let start = match start {
+            Start::At(w) if w.len() == problem.len() => BlockStart::Near(w.to_vec(), None),
+            _ => BlockStart::Nowhere,
         };
-        let mut state = NewtonState::new(problem, theta);
+        let mut at = Progression::new(problem, start, self);
+        let mut iterations = 0;
         loop {
-            let verdict = run.verdict(state.iterations, problem.lambda, state.certificate, problem.len());
-            if let Some(status) = verdict.or(state.exhausted.then_some(Status::Stalled)) {
-                return Solution {
-                    coefficients: state.point.theta().to_vec(),
-                    certificate: state.certificate,
-                    status,
-                    iterations: state.iterations,
+            let certificate = at.certificate(problem.smooth.size());
+            let exhausted = matches!(&at, Progression::Newton(state) if state.exhausted);
+            let verdict = run.verdict(iterations, problem.lambda, certificate, problem.len());
+            if let Some(status) = verdict.or(exhausted.then_some(Status::Stalled)) {
+                at.certify(problem);
+                let (certificate, coefficients) = match at {
+                    Progression::Newton(state) => (state.certificate, state.point.theta().to_vec()),
+                    Progression::Columns { columns, .. } => (certificate, columns.precision()),
                 };
+                return Solution { coefficients, certificate, status, iterations };
             }
-            state.step(problem, self.max_sweeps, deadline);
+            iterations += 1;
+            at.step(problem, self.max_sweeps, deadline);
         }
     }
 }

@@ -16,9 +16,11 @@ mod block_descent;
 mod block_minimiser;
 mod compression;
 mod descent;
+mod dual_columns;
 mod engine;
 mod fista;
 mod forms;
+mod log_det_certificate;
 mod log_det_newton;
 mod newton;
 mod screening;
@@ -27,7 +29,7 @@ mod working_set;
 pub use block_descent::{BlockDescent, Form};
 pub use fista::{Fista, Momentum};
 pub use log_det_newton::LogDetNewton;
-pub(crate) use log_det_newton::NewtonBlock;
+pub(crate) use log_det_newton::{BlockStart, NewtonBlock};
 
 /// When to stop.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -8,6 +8,7 @@ use crate::error::{Error, Result, Unconverged, check_length, check_scalar};
 use crate::penalty;
 use crate::solver::{Fista, LogDetNewton, Status, Stopping, Watch};
 
+mod acyclic;
 mod covariance;
 mod cross_validation;
 mod graph;
@@ -317,8 +318,7 @@ impl GraphicalLasso {
         }
         let weights = self.weight_matrix(covariance)?;
         let scaled = Scaled::new(self, covariance, &weights, lambda)?;
-        let warm: Option<Vec<f64>> = warm.map(|m| m.precision().iter().copied().collect());
-        let answer = scaled.solve(warm.as_deref(), watch)?;
+        let answer = scaled.solve(warm.and_then(PrecisionModel::values), watch)?;
         PrecisionModel::assemble(answer, covariance, lambda, self.variable_names.clone())
     }
 

@@ -8,7 +8,6 @@ use crate::error::{Error, Result, check_length};
 use crate::estimator::graphical_lasso::covariance::{Covariance, check_samples};
 use crate::estimator::graphical_lasso::screening::components;
 use crate::estimator::graphical_lasso::solve::Answer;
-use crate::linalg::Cholesky;
 use crate::problem::Certificate;
 use crate::solver::Status;
 
@@ -57,12 +56,6 @@ pub struct PrecisionModel {
 impl PrecisionModel {
     pub(super) fn assemble(answer: Answer, data: &Covariance, lambda: f64, names: Option<Vec<String>>) -> Result<Self> {
         let p = data.size;
-        // In units of unit variance the factorisation cannot overflow.
-        let d: Vec<f64> = (0..p).map(|i| answer.covariance[i * p + i].sqrt()).collect();
-        let unit: Vec<f64> = (0..p * p).map(|k| answer.precision[k] * d[k % p] * d[k / p]).collect();
-        let singular = |_| Error::IllPosed { reason: "the precision matrix is numerically singular".into() };
-        let log_det =
-            Cholesky::factor(&unit, p).map_err(singular)?.log_det() - 2.0 * d.iter().map(|d| d.ln()).sum::<f64>();
         let matrix = |values: Vec<f64>| {
             Array2::from_shape_vec((p, p).f(), values).map_err(|_| Error::Length {
                 argument: "covariance",
@@ -75,7 +68,7 @@ impl PrecisionModel {
             precision: matrix(answer.precision)?,
             covariance: matrix(answer.covariance)?,
             mean: Array1::from(data.mean.clone()),
-            log_det,
+            log_det: answer.log_det,
             trace,
             lambda,
             certificate: answer.certificate,
@@ -84,6 +77,11 @@ impl PrecisionModel {
             nobservations: data.nobservations,
             variable_names: names,
         })
+    }
+
+    /// Θ and Θ⁻¹ as they are stored.
+    pub(super) fn values(&self) -> Option<(&[f64], &[f64])> {
+        Some((self.precision.as_slice_memory_order()?, self.covariance.as_slice_memory_order()?))
     }
 
     /// Θ, p×p, symmetric to the last bit; zeros are exact.

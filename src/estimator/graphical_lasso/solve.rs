@@ -1,21 +1,26 @@
 //! One λ: units of unit variance, components, closed forms, the solver, and back to the user's units.
 
+use std::time::Instant;
+
 use crate::error::{Error, Result};
+use crate::estimator::graphical_lasso::acyclic;
 use crate::estimator::graphical_lasso::covariance::Covariance;
 use crate::estimator::graphical_lasso::screening::components;
 use crate::estimator::graphical_lasso::{GraphicalLasso, GraphicalMethod};
 use crate::linalg::Cholesky;
+use crate::parallel;
 use crate::penalty::{self, EntrywiseL1};
 use crate::problem::{Certificate, Problem};
-use crate::prox;
-use crate::smooth::{LogDet, Smooth};
-use crate::solver::{NewtonBlock, Solver, Start, Status, Watch};
+use crate::smooth::{LogDet, LogDetPoint, Smooth};
+use crate::solver::{BlockStart, NewtonBlock, Solver, Start, Status, Watch};
 
 /// An answer in the user's units.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) precision: Vec<f64>,
     pub(super) covariance: Vec<f64>,
+    /// log det of the precision.
+    pub(super) log_det: f64,
     pub(super) certificate: Certificate,
     pub(super) status: Status,
     pub(super) iterations: usize,
@@ -89,25 +94,23 @@ impl<'a> Scaled<'a> {
         Ok((LogDet::new(k, s)?, EntrywiseL1::with_weights(k, t)?))
     }
 
-    /// Solves, from the precision matrix `warm` (user's units) if there is one.
-    pub(super) fn solve(&self, warm: Option<&[f64]>, watch: &mut dyn Watch) -> Result<Answer> {
+    /// Solves, from a precision matrix and its inverse (user's units) if there are any.
+    pub(super) fn solve(&self, warm: Option<(&[f64], &[f64])>, watch: &mut dyn Watch) -> Result<Answer> {
+        let started = Instant::now();
         match &self.estimator.method {
             GraphicalMethod::Newton(solver) => {
                 let p = self.covariance.size;
                 let parts = components(p, |i, j| {
                     self.covariance.values[j * p + i].abs() > self.thresholds[j * p + i] * (1.0 + 4.0 * f64::EPSILON)
                 });
-                let mut blocks = Vec::with_capacity(parts.len());
-                for members in &parts {
-                    let (smooth, penalty) = self.part(members)?;
-                    let start = self.start(members, &smooth, &penalty, warm)?;
-                    blocks.push(NewtonBlock::new(smooth, penalty, start));
-                }
-                let (certificate, status, iterations) = solver.solve_blocks(&mut blocks, self.lambda, watch);
-                let pieces = parts
-                    .iter()
-                    .zip(&blocks)
-                    .map(|(m, b)| (m.as_slice(), b.state.point.theta(), b.state.point.inverse()));
+                let blocks = parallel::map_indexed(parts.len(), 8 * p * p, |k| {
+                    let (smooth, penalty) = self.part(&parts[k])?;
+                    let start = self.start(&parts[k], &smooth, &penalty, warm)?;
+                    Ok(NewtonBlock::new(smooth, penalty, start, solver))
+                });
+                let mut blocks = blocks.into_iter().collect::<Result<Vec<_>>>()?;
+                let (certificate, status, iterations) = solver.solve_blocks(&mut blocks, started, self.lambda, watch);
+                let pieces = parts.iter().zip(&blocks).filter_map(|(m, b)| Some((m.as_slice(), b.solution()?)));
                 self.restore(pieces, certificate, status, iterations)
             }
             GraphicalMethod::Fista(solver) => {
@@ -115,41 +118,45 @@ impl<'a> Scaled<'a> {
                 let (smooth, penalty) = self.part(&members)?;
                 self.check_free(&members, &smooth, &penalty)?;
                 let problem = Problem::new(&smooth, &penalty, 1.0);
-                let start = warm.map(|w| self.to_unit(&members, w)).unwrap_or_else(|| smooth.origin());
+                let start = warm.map(|(theta, _)| self.to_unit(&members, theta)).unwrap_or_else(|| smooth.origin());
                 let lambda = self.lambda;
                 let mut watch = |progress: &crate::solver::Progress| {
                     watch.progress(&crate::solver::Progress { lambda, ..*progress })
                 };
                 let solution = solver.solve(&problem, Start::At(&start), &mut watch);
                 let at = smooth.point(&solution.coefficients);
-                let piece = std::iter::once((members.as_slice(), at.theta(), at.inverse()));
+                let piece = std::iter::once((members.as_slice(), &at));
                 self.restore(piece, solution.certificate, solution.status, solution.iterations)
             }
         }
     }
 
-    /// Where a component starts: at its solution if that has a closed form (one or two variables; nothing penalised), at
-    /// the warm start, or at the diagonal.
+    /// Where a component starts: at its solution if that has a closed form (one or two variables; nothing penalised; a tree), or
+    /// near the warm start.
     fn start(
         &self,
         members: &[usize],
         smooth: &LogDet,
         penalty: &EntrywiseL1,
-        warm: Option<&[f64]>,
-    ) -> Result<Option<Vec<f64>>> {
+        warm: Option<(&[f64], &[f64])>,
+    ) -> Result<BlockStart> {
         let k = members.len();
         if k == 1 {
-            return Ok(Some(vec![1.0]));
+            return Ok(BlockStart::At(vec![1.0]));
         }
         if let Some(inverse) = self.check_free(members, smooth, penalty)? {
-            return Ok(Some(inverse));
+            return Ok(BlockStart::At(inverse));
         }
-        if k == 2 {
-            let w = prox::soft_threshold(smooth.covariance()[1], penalty.threshold(1.0, 1));
-            let det = (1.0 - w) * (1.0 + w);
-            return Ok(Some(vec![1.0 / det, -w / det, -w / det, 1.0 / det]));
+        if let Some(theta) = acyclic::solution(smooth, penalty) {
+            return Ok(BlockStart::At(theta));
         }
-        Ok(warm.map(|w| self.to_unit(members, w)))
+        Ok(match warm {
+            Some((theta, inverse)) => {
+                let inverse = self.each(members, |i, j| inverse[j * self.covariance.size + i], |d| 1.0 / d);
+                BlockStart::Near(self.to_unit(members, theta), Some(inverse))
+            }
+            None => BlockStart::Nowhere,
+        })
     }
 
     /// Rejects variables that are collinear and not kept apart by a penalty; returns S⁻¹ where nothing is penalised.
@@ -192,23 +199,26 @@ impl<'a> Scaled<'a> {
     }
 
     fn to_unit(&self, members: &[usize], precision: &[f64]) -> Vec<f64> {
-        let (p, k) = (self.covariance.size, members.len());
-        let entry = |(a, b): (usize, usize)| {
-            let (i, j) = (members[a], members[b]);
-            // An entry that is excluded now must not be taken over.
-            if i != j && self.thresholds[j * p + i] == f64::INFINITY {
-                0.0
-            } else {
-                precision[j * p + i] * self.deviation[i] * self.deviation[j]
-            }
-        };
-        (0..k * k).map(|e| entry((e % k, e / k))).collect()
+        let p = self.covariance.size;
+        // An entry that is excluded now must not be taken over.
+        let excluded = |i: usize, j: usize| i != j && self.thresholds[j * p + i] == f64::INFINITY;
+        self.each(members, |i, j| if excluded(i, j) { 0.0 } else { precision[j * p + i] }, |d| d)
+    }
+
+    /// The values of all pairs of these variables, each multiplied by what `unit` makes of the two deviations.
+    fn each(&self, members: &[usize], value: impl Fn(usize, usize) -> f64, unit: impl Fn(f64) -> f64) -> Vec<f64> {
+        let units: Vec<f64> = members.iter().map(|&i| unit(self.deviation[i])).collect();
+        let mut values = Vec::with_capacity(members.len() * members.len());
+        for (&j, last) in members.iter().zip(&units) {
+            values.extend(members.iter().zip(&units).map(|(&i, first)| value(i, j) * first * last));
+        }
+        values
     }
 
     /// Puts the components together in the user's units.
     fn restore<'b>(
         &self,
-        pieces: impl Iterator<Item = (&'b [usize], &'b [f64], &'b [f64])>,
+        pieces: impl Iterator<Item = (&'b [usize], &'b LogDetPoint)>,
         mut certificate: Certificate,
         status: Status,
         iterations: usize,
@@ -227,8 +237,13 @@ impl<'a> Scaled<'a> {
         let mut precision = vec![0.0; p * p];
         let mut covariance = vec![0.0; p * p];
         let mut kkt = 0.0f64;
-        for (members, theta, inverse) in pieces {
-            let k = members.len();
+        let mut log_det = -2.0 * d.iter().map(|d| d.ln()).sum::<f64>();
+        for (members, at) in pieces {
+            let (k, theta, inverse) = (members.len(), at.theta(), at.inverse());
+            if inverse.len() != k * k {
+                return Err(Error::IllPosed { reason: "the precision matrix is numerically singular".into() });
+            }
+            log_det += at.log_det();
             for (b, &j) in members.iter().enumerate() {
                 for (a, &i) in members.iter().enumerate() {
                     let e = b * k + a;
@@ -253,6 +268,6 @@ impl<'a> Scaled<'a> {
         }
         certificate.kkt = kkt;
         certificate.objective += 2.0 * d.iter().map(|d| d.ln()).sum::<f64>();
-        Ok(Answer { precision, covariance, certificate, status, iterations })
+        Ok(Answer { precision, covariance, log_det, certificate, status, iterations })
     }
 }

@@ -1,0 +1,279 @@
+//! Descent by columns for `−log det Θ + ⟨S, Θ⟩ + λ Σ Λ_ij |θ_ij|`: block ascent on its dual (Friedman, Hastie and
+//! Tibshirani 2008; Banerjee, El Ghaoui and d'Aspremont 2008).
+//!
+//! The dual is `max log det W` with `|W_ij − S_ij| ≤ λΛ_ij` and a fixed diagonal. With all but column j held, its optimum is
+//! `w_j = W₋ⱼ β` where β solves a lasso whose Gram matrix is W without row and column j, and `−θ_ij / θ_jj = β_i`. A column
+//! costs its neighbours times p; nothing is factored. A few sweeps find the support and come close to the optimum, from
+//! where proximal Newton takes one or two steps, or none.
+//!
+//! Ascent is certain only from a positive definite W in the dual box (from the diagonal alone it may diverge: Mazumder and
+//! Hastie 2012): the start is S with its off-diagonal entries moved towards zero by as much as the box allows, if that is positive definite,
+//! else something between that and S.
+
+use crate::kernels;
+use crate::linalg::Cholesky;
+use crate::penalty::EntrywiseL1;
+use crate::problem::Problem;
+use crate::prox;
+use crate::smooth::LogDet;
+
+/// Sweeps at most.
+const MAX_SWEEPS: usize = 100;
+/// With more sweeps ahead than this, Newton steps are quicker.
+const PATIENCE: f64 = 30.0;
+/// Sweeps after which the pace is known.
+const WARM_UP: usize = 3;
+/// Rounds of looking for neighbours that a column lacks.
+const ROUNDS: usize = 4;
+/// Cycles of coordinate descent in a round.
+const CYCLES: usize = 200;
+/// The lassos of the first sweep are solved to this change of a covariance, in standard deviations; those of later
+/// sweeps to a share of how much the sweep before changed.
+const FIRST: f64 = 1e-3;
+const SHARE: f64 = 0.01;
+/// Shares of the way from S to the smallest entries of the box at which a start is tried.
+const MIXTURES: [f64; 5] = [1.0, 0.75, 0.5, 0.25, 0.0];
+/// A violation of the box below this share of it is rounding.
+const SLACK: f64 = 1e-12;
+/// The conditional variance of a variable, as a share of its variance, below which W is not positive definite to working
+/// accuracy.
+const DEFINITE: f64 = 1e-14;
+
+/// Neighbours of a variable and their coefficients.
+#[derive(Debug, Clone, Default)]
+struct Column {
+    index: Vec<usize>,
+    value: Vec<f64>,
+}
+
+/// What a sweep has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ascent {
+    /// It goes on.
+    Rising,
+    /// The gap should be below what was asked for, or Newton steps seem quicker.
+    Done,
+    /// W is not positive definite to working accuracy.
+    Broken,
+}
+
+/// W and the lassos of its columns.
+#[derive(Debug)]
+pub(super) struct DualColumns {
+    size: usize,
+    /// W, both triangles.
+    w: Vec<f64>,
+    beta: Vec<Column>,
+    /// 1/θ_jj as the last visit of column j left it.
+    conditional: Vec<f64>,
+    scratch: Scratch,
+    sweeps: usize,
+    /// By how much the last sweep changed W, in the metric of the log determinant.
+    change: f64,
+    accuracy: f64,
+}
+
+#[derive(Debug, Default)]
+struct Scratch {
+    gram: Vec<f64>,
+    residual: Vec<f64>,
+    next: Vec<f64>,
+    member: Vec<bool>,
+}
+
+impl DualColumns {
+    /// Begins near `start`, a precision matrix and its inverse, or from nothing; `None` if there is no positive definite W to
+    /// begin with.
+    pub(super) fn new(problem: &Problem<'_, LogDet, EntrywiseL1>, start: Option<(&[f64], &[f64])>) -> Option<Self> {
+        let (size, s) = (problem.smooth.size(), problem.smooth.covariance());
+        let threshold = |k: usize| problem.penalty.threshold(problem.lambda, k);
+        // The matrix of the dual box closest to `wanted`.
+        let in_box = |wanted: &dyn Fn(usize) -> f64| -> Vec<f64> {
+            let entry = |k: usize| {
+                let (s, t) = (s[k], threshold(k));
+                if k / size == k % size { s + t } else { wanted(k).clamp(s - t, s + t) }
+            };
+            (0..size * size).map(entry).collect()
+        };
+        let definite = |w: &[f64]| w.iter().all(|w| w.is_finite()) && is_definite(w, size);
+        let mut columns = Self {
+            size,
+            w: Vec::new(),
+            beta: vec![Column::default(); size],
+            conditional: (0..size).map(|j| s[j * size + j]).collect(),
+            scratch: Scratch { member: vec![false; size], next: vec![0.0; size], ..Scratch::default() },
+            sweeps: 0,
+            change: f64::INFINITY,
+            accuracy: FIRST,
+        };
+        if let Some((theta, inverse)) = start {
+            columns.w = in_box(&|k| inverse[k]);
+            if definite(&columns.w) {
+                for (j, (column, theta)) in columns.beta.iter_mut().zip(theta.chunks_exact(size)).enumerate() {
+                    column.index = (0..size).filter(|&i| i != j && theta[i] != 0.0).collect();
+                    column.value = column.index.iter().map(|&i| -theta[i] / theta[j]).collect();
+                    columns.conditional[j] = 1.0 / theta[j];
+                }
+                return Some(columns);
+            }
+        }
+        let smallest = in_box(&|_| 0.0);
+        let mut way = None;
+        for share in MIXTURES {
+            columns.w = if share == 1.0 {
+                smallest.clone()
+            } else {
+                // The part of the way from S to its diagonal on which every entry stays in its box.
+                let off = (0..size * size).filter(|k| k / size != k % size && s[*k] != 0.0);
+                let way = *way.get_or_insert_with(|| off.map(|k| threshold(k) / s[k].abs()).fold(1.0f64, f64::min));
+                let inner = |k: usize| if k / size == k % size { smallest[k] } else { (1.0 - way) * s[k] };
+                (0..size * size).map(|k| share * smallest[k] + (1.0 - share) * inner(k)).collect()
+            };
+            if definite(&columns.w) {
+                return Some(columns);
+            }
+        }
+        None
+    }
+
+    /// One sweep over the columns, on the way to a duality gap below `gap`.
+    pub(super) fn sweep(&mut self, problem: &Problem<'_, LogDet, EntrywiseL1>, gap: f64) -> Ascent {
+        let (mut change, mut largest) = (0.0, 0.0f64);
+        for j in 0..self.size {
+            match self.column(problem, j) {
+                Some((c, l)) => (change, largest) = (change + c, largest.max(l)),
+                None => return Ascent::Broken,
+            }
+        }
+        // Sweeps gain a constant factor, and so does the gap that they leave.
+        let rate = (change / self.change).min(1.0);
+        let left = change * rate;
+        self.sweeps += 1;
+        self.change = change;
+        self.accuracy = self.accuracy.min(SHARE * largest);
+        let ahead = (gap / left).ln() / rate.ln();
+        if change == 0.0 || (self.sweeps > 1 && left <= gap) {
+            Ascent::Done
+        } else if self.sweeps >= MAX_SWEEPS || (self.sweeps > WARM_UP && (ahead > PATIENCE || rate == 1.0)) {
+            Ascent::Done
+        } else {
+            Ascent::Rising
+        }
+    }
+
+    /// Solves for column j; by how much W changed, in the metric of the log determinant and at its largest. `None` if W is not positive
+    /// definite any more.
+    fn column(&mut self, problem: &Problem<'_, LogDet, EntrywiseL1>, j: usize) -> Option<(f64, f64)> {
+        let (p, accuracy) = (self.size, self.accuracy);
+        let (penalty, lambda) = (problem.penalty, problem.lambda);
+        let (w, s) = (&self.w, &problem.smooth.covariance()[j * p..(j + 1) * p]);
+        let threshold = |i: usize| penalty.threshold(lambda, j * p + i);
+        let Scratch { gram, residual, next, member } = &mut self.scratch;
+        let Column { index, value } = &mut self.beta[j];
+        let own = w[j * p + j];
+        index.iter().for_each(|&i| member[i] = true);
+        for round in 0..ROUNDS {
+            let k = index.len();
+            gram.clear();
+            for &c in index.iter() {
+                let column = &w[c * p..(c + 1) * p];
+                gram.extend(index.iter().map(|&i| column[i]));
+            }
+            residual.clear();
+            residual.extend(index.iter().map(|&i| s[i]));
+            for (column, &b) in gram.chunks_exact(k.max(1)).zip(value.iter()) {
+                if b != 0.0 {
+                    residual.iter_mut().zip(column).for_each(|(r, q)| *r -= b * q);
+                }
+            }
+            for _ in 0..CYCLES {
+                let mut largest = 0.0f64;
+                for a in 0..k {
+                    let column = &gram[a * k..(a + 1) * k];
+                    let z = residual[a] + column[a] * value[a];
+                    let b = prox::soft_threshold(z, threshold(index[a])) / column[a];
+                    let step = b - value[a];
+                    if step != 0.0 {
+                        value[a] = b;
+                        residual.iter_mut().zip(column).for_each(|(r, q)| *r -= step * q);
+                        largest = largest.max(step.abs() * (column[a] / own).sqrt());
+                    }
+                }
+                if largest <= accuracy {
+                    break;
+                }
+            }
+            next.fill(0.0);
+            kernels::axpy_lines(k, p, |a| &w[index[a] * p..(index[a] + 1) * p], |a, _| value[a], next);
+            let known = index.len();
+            for i in 0..p {
+                if (s[i] - next[i]).abs() > threshold(i) * (1.0 + SLACK) && !member[i] && i != j {
+                    index.push(i);
+                    value.push(0.0);
+                    member[i] = true;
+                }
+            }
+            if index.len() == known || round + 1 == ROUNDS {
+                break;
+            }
+        }
+        index.iter().for_each(|&i| member[i] = false);
+        let explained: f64 = index.iter().zip(value.iter()).map(|(&i, b)| next[i] * b).sum();
+        let mut kept = value.iter();
+        index.retain(|_| kept.next().is_some_and(|b| *b != 0.0));
+        value.retain(|b| *b != 0.0);
+
+        let conditional = own - explained;
+        if conditional.is_nan() || conditional <= DEFINITE * own {
+            return None;
+        }
+        self.conditional[j] = conditional;
+        let (mut change, mut largest) = (0.0, 0.0f64);
+        next[j] = own;
+        for (i, (&next, w)) in next.iter().zip(&mut self.w[j * p..(j + 1) * p]).enumerate() {
+            let step = next - *w;
+            change += step * step / self.conditional[i];
+            largest = largest.max(step.abs());
+            *w = next;
+        }
+        for (i, &next) in self.scratch.next.iter().enumerate() {
+            self.w[i * p + j] = next;
+        }
+        Some((change / conditional, largest / own))
+    }
+
+    /// Whether more sweeps may be worth their while.
+    pub(super) fn can_go_on(&self) -> bool {
+        self.sweeps < MAX_SWEEPS && self.change > 0.0
+    }
+
+    /// Θ, symmetric but not certain to be positive definite: a pair is an edge if it is one from either side.
+    pub(super) fn precision(&self) -> Vec<f64> {
+        let p = self.size;
+        let mut theta = vec![0.0; p * p];
+        for (j, Column { index, value }) in self.beta.iter().enumerate() {
+            let column = &self.w[j * p..(j + 1) * p];
+            let explained: f64 = index.iter().zip(value).map(|(&i, b)| column[i] * b).sum();
+            let diagonal = 1.0 / (column[j] - explained);
+            theta[j * p + j] = diagonal;
+            index.iter().zip(value).for_each(|(&i, b)| theta[j * p + i] = -b * diagonal);
+        }
+        for j in 0..p {
+            for i in 0..j {
+                let (a, b) = (theta[j * p + i], theta[i * p + j]);
+                let value = if a == 0.0 || b == 0.0 { 0.0 } else { 0.5 * (a + b) };
+                (theta[j * p + i], theta[i * p + j]) = (value, value);
+            }
+        }
+        theta
+    }
+}
+
+/// Whether a symmetric matrix is positive definite: at once where the diagonal dominates.
+fn is_definite(w: &[f64], p: usize) -> bool {
+    let dominant = |j: usize| {
+        let column = &w[j * p..(j + 1) * p];
+        2.0 * column[j] > column.iter().map(|w| w.abs()).sum::<f64>()
+    };
+    (0..p).all(dominant) || Cholesky::factor(w, p).is_ok()
+}
