@@ -1,5 +1,7 @@
 //! Entrywise ℓ1 of a symmetric matrix: `Ω(Θ) = Σ_ij Λ_ij |θ_ij|` (Banerjee, El Ghaoui and d'Aspremont 2008).
 
+use std::borrow::Cow;
+
 use crate::error::{Error, Result, check_length, check_weights};
 use crate::penalty::{Penalty, Step};
 use crate::penalty::{ratio, threshold};
@@ -49,6 +51,15 @@ impl EntrywiseL1 {
             }
         }
         Ok(Self { size, weights })
+    }
+
+    /// λΛ.
+    pub(crate) fn thresholds(&self, lambda: f64) -> Cow<'_, [f64]> {
+        if lambda == 1.0 {
+            Cow::Borrowed(&self.weights)
+        } else {
+            Cow::Owned(self.weights.iter().map(|&w| threshold(lambda, w)).collect())
+        }
     }
 
     /// λΛ_k for entry k.
