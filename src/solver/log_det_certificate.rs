@@ -92,9 +92,11 @@ mod tests {
             let (generic, _) = problem.certify(&theta, &at, 12.0, &mut vec![0.0; 144]);
             let optimum = problem.objective(&near_solution(12, 0.0).2);
             let excess = certificate.objective - optimum;
-            assert!(excess <= certificate.gap + 1e-13 && certificate.gap <= generic.gap, "{error} {excess:e}");
+            assert!(excess <= certificate.gap + 1e-13, "{error}: {excess:e} {:e}", certificate.gap);
+            assert!(certificate.gap <= generic.gap || error > 1e-3, "{error}: {:e} {:e}", certificate.gap, generic.gap);
             assert!((certificate.objective - generic.objective).abs() < 1e-12);
-            assert!((certificate.kkt - generic.kkt).abs() < 1e-12);
+            // The generic one does not look at the diagonal.
+            assert!(certificate.kkt >= generic.kkt - 1e-12 && certificate.kkt < 20.0 * error);
             if !last.is_nan() {
                 assert!(certificate.gap < 0.02 * last, "{:e} after {last:e}", certificate.gap);
                 assert!(generic.gap > 0.05 * last_generic, "clipping has become quadratic, too");

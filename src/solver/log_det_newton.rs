@@ -216,7 +216,8 @@ impl NewtonState {
         let none = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0 };
         let gradient = vec![0.0; problem.len()];
         let buffers = Buffers::default();
-        let mut state = Self { point, certificate: none, exhausted: false, stage: 1.0, staged: none, gradient, buffers };
+        let mut state =
+            Self { point, certificate: none, exhausted: false, stage: 1.0, staged: none, gradient, buffers };
         state.certify(problem);
         state
     }
@@ -231,12 +232,7 @@ impl NewtonState {
     }
 
     /// One Newton step; moves on to the next stage when this one has done its work.
-    fn step(
-        &mut self,
-        problem: &Problem<'_, LogDet, EntrywiseL1>,
-        max_sweeps: usize,
-        deadline: Option<Instant>,
-    ) {
+    fn step(&mut self, problem: &Problem<'_, LogDet, EntrywiseL1>, max_sweeps: usize, deadline: Option<Instant>) {
         let staged = Problem { lambda: self.stage * problem.lambda, ..*problem };
         self.newton_step(&staged, max_sweeps, deadline);
         if self.stage == 1.0 {

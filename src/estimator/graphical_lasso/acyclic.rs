@@ -76,7 +76,11 @@ mod tests {
     #[test]
     fn a_chain_whose_far_ends_fit_is_solved_and_certified() {
         let smooth = chain(&[0.5, -0.6, 0.4, 0.3, 0.7], |w| 0.5 * w);
-        let penalty = EntrywiseL1::with_weights(6, vec![0.25; 36].into_iter().enumerate().map(|(k, w)| if k % 7 == 0 { 0.0 } else { w }).collect()).unwrap();
+        let penalty = EntrywiseL1::with_weights(
+            6,
+            vec![0.25; 36].into_iter().enumerate().map(|(k, w)| if k % 7 == 0 { 0.0 } else { w }).collect(),
+        )
+        .unwrap();
         let theta = solution(&smooth, &penalty).unwrap();
         let problem = Problem::new(&smooth, &penalty, 1.0);
         let (certificate, _) = problem.certify(&theta, &smooth.point(&theta), 6.0, &mut vec![0.0; 36]);

@@ -3,6 +3,7 @@
 use ndarray::{ArrayBase, Data, Ix2};
 
 use crate::error::{Error, Result, check_length, check_weights};
+use crate::kernels;
 use crate::linalg::{self, Cholesky};
 
 /// A covariance matrix with the moments that belong to it.
@@ -21,6 +22,8 @@ pub(super) struct Covariance {
 const ASYMMETRY: f64 = 1e-8;
 /// The smallest eigenvalue of a correlation matrix may be this far below zero: input rounded to eight digits.
 const INDEFINITE: f64 = 1e-8;
+/// Rows and columns of a tile.
+const TILE: usize = 32;
 /// A variance below this many squared ulps of the mean is that of a constant.
 const CONSTANT: f64 = 16.0 * f64::EPSILON;
 
@@ -105,10 +108,19 @@ impl Covariance {
         if p == 0 {
             return Err(Error::Empty { argument: "covariance" });
         }
-        for ((i, j), &value) in s.indexed_iter() {
-            if !value.is_finite() {
-                return Err(Error::NotFinite { argument: "covariance", index: vec![i, j], value });
+        // By rows or by columns: a symmetric matrix is the same.
+        let owned;
+        let raw = match s.as_slice_memory_order() {
+            Some(values) => values,
+            None => {
+                owned = s.iter().copied().collect::<Vec<f64>>();
+                &owned
             }
+        };
+        if !kernels::all_finite(raw)
+            && let Some(((i, j), &value)) = s.indexed_iter().find(|(_, value)| !value.is_finite())
+        {
+            return Err(Error::NotFinite { argument: "covariance", index: vec![i, j], value });
         }
         for i in 0..p {
             if s[[i, i]] < 0.0 {
@@ -123,12 +135,23 @@ impl Covariance {
         }
         let deviation: Vec<f64> = (0..p).map(|i| s[[i, i]].sqrt()).collect();
         let mut worst = (0.0, 0, 0);
-        for i in 0..p {
-            for j in 0..i {
-                let difference = (s[[i, j]] - s[[j, i]]).abs();
-                let size = s[[i, j]].abs().max(s[[j, i]].abs()).max(deviation[i] * deviation[j]);
-                if difference > ASYMMETRY * size && difference / size > worst.0 {
-                    worst = (difference / size, i, j);
+        let mut values = vec![0.0; p * p];
+        // In tiles, so that an entry and its mirror image are in the cache together.
+        for first in (0..p).step_by(TILE) {
+            for top in (0..=first).step_by(TILE) {
+                for j in first..(first + TILE).min(p) {
+                    for i in top..(top + TILE).min(j + 1) {
+                        let (a, b) = (raw[j * p + i], raw[i * p + j]);
+                        let difference = (a - b).abs();
+                        if difference > 0.0 {
+                            let size = a.abs().max(b.abs()).max(deviation[i] * deviation[j]);
+                            if difference > ASYMMETRY * size && difference / size > worst.0 {
+                                worst = (difference / size, j, i);
+                            }
+                        }
+                        let mean = 0.5 * a + 0.5 * b;
+                        (values[j * p + i], values[i * p + j]) = (mean, mean);
+                    }
                 }
             }
         }
@@ -137,7 +160,6 @@ impl Covariance {
             let difference = (s[[row, column]] - s[[column, row]]).abs();
             return Err(Error::NotSymmetric { argument: "covariance", row, column, difference });
         }
-        let values: Vec<f64> = (0..p * p).map(|k| 0.5 * s[[k % p, k / p]] + 0.5 * s[[k / p, k % p]]).collect();
         let covariance = Self { size: p, values, mean: vec![0.0; p], nobservations: None };
         covariance.check_semidefinite(&deviation)?;
         Ok(covariance)
@@ -146,18 +168,16 @@ impl Covariance {
     /// In units of unit variance, so that units cannot hide an eigenvalue.
     fn check_semidefinite(&self, deviation: &[f64]) -> Result<()> {
         let p = self.size;
-        let mut unit = vec![0.0; p * p];
-        for j in 0..p {
-            for i in 0..p {
-                let d = deviation[i] * deviation[j];
-                let value = self.values[j * p + i];
-                if d > 0.0 {
-                    unit[j * p + i] = self.values[j * p + i] / deviation[i] / deviation[j];
-                } else if value != 0.0 && i != j {
-                    // A covariance with a variable that has no variance: the 2×2 minor is −value².
-                    return Err(Error::NotPositiveDefinite { argument: "covariance", eigenvalue: -value.abs() });
-                }
+        let inverse: Vec<f64> = deviation.iter().map(|&d| if d > 0.0 { 1.0 / d } else { 0.0 }).collect();
+        for j in (0..p).filter(|&j| deviation[j] == 0.0) {
+            // A covariance with a variable that has no variance: the 2×2 minor is −value².
+            if let Some(value) = self.values[j * p..(j + 1) * p].iter().find(|v| **v != 0.0) {
+                return Err(Error::NotPositiveDefinite { argument: "covariance", eigenvalue: -value.abs() });
             }
+        }
+        let mut unit = Vec::with_capacity(p * p);
+        for (column, last) in self.values.chunks_exact(p).zip(&inverse) {
+            unit.extend(column.iter().zip(&inverse).map(|(v, first)| v * first * last));
         }
         for i in 0..p {
             unit[i * p + i] = 1.0 + INDEFINITE;

@@ -19,9 +19,11 @@ mod path;
 mod screening;
 mod solve;
 mod stability;
+mod weights;
 
 use covariance::Covariance;
 use solve::Scaled;
+use weights::Weights;
 
 pub use cross_validation::GraphicalCrossValidation;
 pub use information::Criterion;
@@ -114,7 +116,7 @@ impl GraphicalLasso {
 
     /// Λ: one weight in [0, ∞] per entry, p×p and symmetric. 0 = unpenalised, ∞ = θ_ij is zero.
     pub fn weights(mut self, weights: Array2<f64>) -> Self {
-        self.weights = Some(weights);
+        self.weights = Some(weights.as_standard_layout().into_owned());
         self
     }
 
@@ -276,34 +278,6 @@ impl GraphicalLasso {
         Ok(Covariance { nobservations: self.observations, ..Covariance::given(covariance)? })
     }
 
-    /// Λ in the user's units, p².
-    fn weight_matrix(&self, covariance: &Covariance) -> Result<Vec<f64>> {
-        let p = covariance.size;
-        let mut weights = vec![1.0; p * p];
-        if let Some(given) = &self.weights {
-            check_length("weights", p, given.nrows())?;
-            check_length("weights columns", p, given.ncols())?;
-            for ((i, j), &value) in given.indexed_iter() {
-                if value.is_nan() || value < 0.0 {
-                    let expected = "a number in [0, inf]";
-                    return Err(Error::OutOfRange { argument: "weights", index: vec![i, j], value, expected });
-                }
-                if value != given[[j, i]] {
-                    let difference = (value - given[[j, i]]).abs();
-                    return Err(Error::NotSymmetric { argument: "weights", row: i, column: j, difference });
-                }
-                weights[j * p + i] = value;
-            }
-        }
-        if self.correlation_scale {
-            let d: Vec<f64> = (0..p).map(|i| covariance.values[i * p + i].sqrt()).collect();
-            for (k, w) in weights.iter_mut().enumerate().filter(|(_, w)| **w != 0.0 && **w != f64::INFINITY) {
-                *w *= d[k % p] * d[k / p];
-            }
-        }
-        Ok(weights)
-    }
-
     /// One λ, whatever the status.
     fn solve_one(
         &self,
@@ -316,8 +290,7 @@ impl GraphicalLasso {
         if let Some(names) = &self.variable_names {
             check_length("variable_names", p, names.len())?;
         }
-        let weights = self.weight_matrix(covariance)?;
-        let scaled = Scaled::new(self, covariance, &weights, lambda)?;
+        let scaled = Scaled::new(self, covariance, Weights::of(self, covariance)?, lambda)?;
         let answer = scaled.solve(warm.and_then(PrecisionModel::values), watch)?;
         PrecisionModel::assemble(answer, covariance, lambda, self.variable_names.clone())
     }
@@ -356,20 +329,21 @@ impl GraphicalLasso {
 
     fn lambda_max_of(&self, covariance: &Covariance) -> Result<f64> {
         let p = covariance.size;
-        let weights = self.weight_matrix(covariance)?;
-        let off = |k: &usize| k % p != k / p;
-        let mut residual = covariance.values.clone();
-        if (0..p * p).filter(off).any(|k| weights[k] == 0.0 && residual[k] != 0.0) {
-            let only_free = |w: f64| if w == 0.0 { 0.0 } else { f64::INFINITY };
-            let free = Array2::from_shape_fn((p, p), |(i, j)| only_free(weights[j * p + i]));
-            let estimator =
-                Self { weights: Some(free), penalize_diagonal: false, correlation_scale: false, ..self.clone() };
-            let model = estimator.solve_one(covariance, 1.0, None, &mut ())?;
-            for (k, r) in residual.iter_mut().enumerate() {
-                *r -= model.covariance()[[k % p, k / p]];
-            }
+        let weights = Weights::of(self, covariance)?;
+        let pairs = || (0..p).flat_map(|j| (0..j).map(move |i| (i, j)));
+        let at = |i: usize, j: usize| covariance.values[j * p + i];
+        let largest = |residual: &dyn Fn(usize, usize) -> f64| {
+            let penalised = pairs().map(|(i, j)| (i, j, weights.at(i, j))).filter(|(_, _, w)| *w != 0.0);
+            penalised.map(|(i, j, w)| penalty::ratio(residual(i, j).abs(), w)).fold(0.0, f64::max)
+        };
+        if !pairs().any(|(i, j)| weights.at(i, j) == 0.0 && at(i, j) != 0.0) {
+            return Ok(largest(&at));
         }
-        let pairs = (0..p * p).filter(off).filter(|&k| weights[k] != 0.0);
-        Ok(pairs.map(|k| penalty::ratio(residual[k].abs(), weights[k])).fold(0.0, f64::max))
+        let only_free = |w: f64| if w == 0.0 { 0.0 } else { f64::INFINITY };
+        let free = Array2::from_shape_fn((p, p), |(i, j)| only_free(weights.at(i, j)));
+        let estimator =
+            Self { weights: Some(free), penalize_diagonal: false, correlation_scale: false, ..self.clone() };
+        let model = estimator.solve_one(covariance, 1.0, None, &mut ())?;
+        Ok(largest(&|i, j| at(i, j) - model.covariance()[[i, j]]))
     }
 }

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::estimator::graphical_lasso::acyclic;
 use crate::estimator::graphical_lasso::covariance::Covariance;
 use crate::estimator::graphical_lasso::screening::components;
+use crate::estimator::graphical_lasso::weights::Weights;
 use crate::estimator::graphical_lasso::{GraphicalLasso, GraphicalMethod};
 use crate::linalg::Cholesky;
 use crate::parallel;
@@ -36,27 +37,26 @@ const HOPELESS: f64 = 1e-4;
 pub(super) struct Scaled<'a> {
     estimator: &'a GraphicalLasso,
     covariance: &'a Covariance,
-    /// λΛ in the user's units, p².
-    thresholds: Vec<f64>,
+    weights: Weights<'a>,
     /// √ of the diagonal of the estimated covariance.
     deviation: Vec<f64>,
     lambda: f64,
 }
 
 impl<'a> Scaled<'a> {
-    /// `weights` are Λ in the user's units, p² (with the diagonal, whose penalty is an addition to S).
+    /// `weights` with the diagonal, whose penalty is an addition to S.
     pub(super) fn new(
         estimator: &'a GraphicalLasso,
         covariance: &'a Covariance,
-        weights: &[f64],
+        weights: Weights<'a>,
         lambda: f64,
     ) -> Result<Self> {
         let p = covariance.size;
-        let thresholds: Vec<f64> = weights.iter().map(|&w| penalty::threshold(lambda, w)).collect();
         let mut deviation = vec![0.0; p];
         for (i, d) in deviation.iter_mut().enumerate() {
             let k = i * p + i;
-            let variance = covariance.values[k] + if estimator.penalize_diagonal { thresholds[k] } else { 0.0 };
+            let added = if estimator.penalize_diagonal { penalty::threshold(lambda, weights.at(i, i)) } else { 0.0 };
+            let variance = covariance.values[k] + added;
             if !(variance > 0.0 && variance.is_finite()) {
                 let argument = if covariance.nobservations.is_some() { "samples" } else { "covariance" };
                 let index = if covariance.nobservations.is_some() { vec![i] } else { vec![i, i] };
@@ -65,7 +65,13 @@ impl<'a> Scaled<'a> {
             }
             *d = variance.sqrt();
         }
-        Ok(Self { estimator, covariance, thresholds, deviation, lambda })
+        Ok(Self { estimator, covariance, weights, deviation, lambda })
+    }
+
+    /// λΛ_ij in the user's units.
+    #[inline]
+    fn threshold(&self, i: usize, j: usize) -> f64 {
+        penalty::threshold(self.lambda, self.weights.at(i, j))
     }
 
     /// S_ij / (d_i d_j) for i ≠ j.
@@ -79,14 +85,13 @@ impl<'a> Scaled<'a> {
 
     /// The problem of some variables in units of unit variance, thresholds as weights.
     fn part(&self, members: &[usize]) -> Result<(LogDet, EntrywiseL1)> {
-        let p = self.covariance.size;
         let k = members.len();
         let mut s = vec![1.0; k * k];
         let mut t = vec![0.0; k * k];
         for (b, &j) in members.iter().enumerate() {
             for (a, &i) in members.iter().enumerate().take(b) {
                 let (value, threshold) =
-                    (self.correlation(i, j), self.thresholds[j * p + i] / self.deviation[i] / self.deviation[j]);
+                    (self.correlation(i, j), self.threshold(i, j) / self.deviation[i] / self.deviation[j]);
                 (s[b * k + a], s[a * k + b]) = (value, value);
                 (t[b * k + a], t[a * k + b]) = (threshold, threshold);
             }
@@ -101,7 +106,7 @@ impl<'a> Scaled<'a> {
             GraphicalMethod::Newton(solver) => {
                 let p = self.covariance.size;
                 let parts = components(p, |i, j| {
-                    self.covariance.values[j * p + i].abs() > self.thresholds[j * p + i] * (1.0 + 4.0 * f64::EPSILON)
+                    self.covariance.values[j * p + i].abs() > self.threshold(i, j) * (1.0 + 4.0 * f64::EPSILON)
                 });
                 let blocks = parallel::map_indexed(parts.len(), 8 * p * p, |k| {
                     let (smooth, penalty) = self.part(&parts[k])?;
@@ -201,7 +206,7 @@ impl<'a> Scaled<'a> {
     fn to_unit(&self, members: &[usize], precision: &[f64]) -> Vec<f64> {
         let p = self.covariance.size;
         // An entry that is excluded now must not be taken over.
-        let excluded = |i: usize, j: usize| i != j && self.thresholds[j * p + i] == f64::INFINITY;
+        let excluded = |i: usize, j: usize| i != j && self.threshold(i, j) == f64::INFINITY;
         self.each(members, |i, j| if excluded(i, j) { 0.0 } else { precision[j * p + i] }, |d| d)
     }
 
@@ -253,7 +258,7 @@ impl<'a> Scaled<'a> {
                     covariance[j * p + i] = inverse[e] * first * last;
                     // The residual of stationarity, in the user's units.
                     let g = (self.correlation(i, j) - inverse[e]) * d[i] * d[j];
-                    let t = self.thresholds[j * p + i];
+                    let t = self.threshold(i, j);
                     kkt = kkt.max(if i == j {
                         g.abs()
                     } else if t == f64::INFINITY {
