@@ -15,7 +15,7 @@ use crate::smooth::{GramModel, HessianView, LogDet, LogDetModel, LogDetPoint, Qu
 use crate::solver::anderson::Anderson;
 use crate::solver::block_minimiser::Curvature;
 use crate::solver::descent::{Active, Descent, InnerStop, Over, Scratch};
-use crate::solver::dual_columns::{Ascent, DualColumns};
+use crate::solver::dual_columns::{Ascent, DualColumns, distance};
 use crate::solver::log_det_certificate::{Buffers, certify};
 use crate::solver::newton::Factor;
 use crate::solver::{Run, Solution, Solver, Start, Status, Stopping, Watch};
@@ -102,16 +102,16 @@ const FURTHER: f64 = 1e-3;
 impl Progression {
     fn new(problem: &Problem<'_, LogDet, EntrywiseL1>, start: BlockStart, solver: &LogDetNewton) -> Self {
         let by_columns = solver.columns && solver.stopping.max_iterations > 0;
+        let gap = solver.stopping.tolerance * problem.smooth.size() as f64;
         let columns = match &start {
+            // A start at the solution needs no step.
+            BlockStart::Near(theta, Some(inverse)) if distance(problem, theta, inverse) <= gap => None,
             BlockStart::Near(theta, Some(inverse)) if by_columns => DualColumns::new(problem, Some((theta, inverse))),
             BlockStart::Nowhere if by_columns => DualColumns::new(problem, None),
             _ => None,
         };
         match (columns, start) {
-            (Some(columns), _) => {
-                let gap = solver.stopping.tolerance * problem.smooth.size() as f64;
-                Self::Columns { columns, gap }
-            }
+            (Some(columns), _) => Self::Columns { columns, gap },
             (None, BlockStart::Nowhere) => Self::newton(problem, None),
             (None, BlockStart::Near(theta, _) | BlockStart::At(theta)) => Self::newton(problem, Some(theta)),
         }
