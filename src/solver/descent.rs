@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::penalty::BlockPenalty;
+use crate::penalty::{BlockPenalty, L1};
 use crate::smooth::Quadratic;
 use crate::solver::anderson::Anderson;
 use crate::solver::block_minimiser::Curvature;
@@ -29,6 +29,18 @@ pub(crate) struct Descent<'a, M, P: ?Sized> {
     /// Parallel to `blocks`.
     pub curvatures: &'a [&'a Curvature],
     pub nresponses: usize,
+}
+
+/// Calls `f` with the inner problem over these single coordinates.
+pub(super) fn single_coordinates<M: Quadratic>(
+    model: &M,
+    penalty: &L1,
+    blocks: &[Active],
+    f: impl FnOnce(&Descent<'_, M, L1>),
+) {
+    let curvatures: Vec<Curvature> = blocks.iter().map(|b| Curvature::new(model, b.cols.clone(), false)).collect();
+    let curvatures: Vec<&Curvature> = curvatures.iter().collect();
+    f(&Descent { model, penalty, lambda: 1.0, blocks, curvatures: &curvatures, nresponses: 1 });
 }
 
 /// When the inner loop ends, and what it may use.

@@ -11,30 +11,36 @@
 //! else something between that and S.
 
 use std::ops::Range;
+use std::time::Instant;
 
 use crate::kernels;
 use crate::linalg::Cholesky;
-use crate::penalty::EntrywiseL1;
+use crate::penalty::{EntrywiseL1, L1};
 use crate::problem::Problem;
 use crate::prox;
-use crate::smooth::LogDet;
+use crate::smooth::{GramModel, HessianView, LogDet};
+use crate::solver::descent::{Active, InnerStop, single_coordinates};
+use crate::solver::newton::Factor;
 
 /// Sweeps at most.
-const MAX_SWEEPS: usize = 100;
+const MAX_SWEEPS: usize = 300;
 /// With more sweeps ahead than this, Newton steps are quicker.
-const PATIENCE: f64 = 30.0;
+const PATIENCE: f64 = 100.0;
 /// Sweeps after which the pace is known.
 const WARM_UP: usize = 3;
 /// The gap that a sweep leaves, as a multiple of the change of the next one: 0.2 to 6 on graphs of 74 to 1000 variables.
 const SAFETY: f64 = 6.0;
 /// Rounds of looking for neighbours that a column lacks.
 const ROUNDS: usize = 4;
-/// Cycles of coordinate descent in a round.
-const CYCLES: usize = 200;
+/// Cycles of plain coordinate descent in a round; lassos that need more go to the engine for them, which takes Newton steps.
+const CYCLES: usize = 15;
+const ENGINE_SWEEPS: usize = 500;
 /// The lassos of the first sweep are solved to this change of a covariance, in standard deviations; those of later
 /// sweeps to a share of how much the sweep before changed.
-const FIRST: f64 = 1e-3;
-const SHARE: f64 = 0.01;
+const FIRST: f64 = 1e-2;
+const SHARE: f64 = 0.03;
+/// By how much more exact they are when less has not kept W positive definite.
+const CARE: f64 = 1e-3;
 /// Shares of the way from S to the smallest entries of the box at which a start is tried.
 const MIXTURES: [f64; 5] = [1.0, 0.75, 0.5, 0.25, 0.0];
 /// Columns whose rows are written together: a cache line.
@@ -57,8 +63,10 @@ struct Column {
 pub(super) enum Ascent {
     /// It goes on.
     Rising,
-    /// The gap should be below what was asked for, or Newton steps seem quicker.
+    /// The gap should be below what was asked for.
     Done,
+    /// Newton steps seem quicker.
+    Slow,
     /// W is not positive definite to working accuracy.
     Broken,
 }
@@ -89,8 +97,12 @@ struct Scratch {
 
 impl DualColumns {
     /// Begins near `start`, a precision matrix and its inverse, or from nothing; `None` if there is no positive definite W to
-    /// begin with.
-    pub(super) fn new(problem: &Problem<'_, LogDet, EntrywiseL1>, start: Option<(&[f64], &[f64])>) -> Option<Self> {
+    /// begin with. `care` counts how often this has broken down before.
+    pub(super) fn new(
+        problem: &Problem<'_, LogDet, EntrywiseL1>,
+        start: Option<(&[f64], &[f64])>,
+        care: i32,
+    ) -> Option<Self> {
         let (size, s) = (problem.smooth.size(), problem.smooth.covariance());
         let threshold = |k: usize| problem.penalty.threshold(problem.lambda, k);
         // The matrix of the dual box closest to `wanted`.
@@ -110,7 +122,7 @@ impl DualColumns {
             scratch: Scratch { member: vec![false; size], next: vec![0.0; size], ..Scratch::default() },
             sweeps: 0,
             change: f64::INFINITY,
-            accuracy: FIRST,
+            accuracy: FIRST * CARE.powi(care),
         };
         if let Some((theta, inverse)) = start {
             columns.w = in_box(&|k| inverse[k]);
@@ -142,8 +154,13 @@ impl DualColumns {
         None
     }
 
-    /// One sweep over the columns, on the way to a duality gap below `gap`.
-    pub(super) fn sweep(&mut self, problem: &Problem<'_, LogDet, EntrywiseL1>, gap: f64) -> Ascent {
+    /// One sweep over the columns, on the way to a duality gap below `gap`; a part of one when the deadline has passed.
+    pub(super) fn sweep(
+        &mut self,
+        problem: &Problem<'_, LogDet, EntrywiseL1>,
+        gap: f64,
+        deadline: Option<Instant>,
+    ) -> Ascent {
         let (mut change, mut largest) = (0.0, 0.0f64);
         let limits = problem.penalty.thresholds(problem.lambda);
         for first in (0..self.size).step_by(BATCH) {
@@ -155,6 +172,9 @@ impl DualColumns {
                 }
             }
             self.mirror(batch);
+            if deadline.is_some_and(|d| Instant::now() >= d) {
+                return Ascent::Rising;
+            }
         }
         // Sweeps gain a constant factor, and so does the gap that they leave.
         let rate = (change / self.change).min(1.0);
@@ -166,7 +186,7 @@ impl DualColumns {
         if change == 0.0 || (self.sweeps > 1 && left <= gap) {
             Ascent::Done
         } else if self.sweeps >= MAX_SWEEPS || (self.sweeps > WARM_UP && (ahead > PATIENCE || rate == 1.0)) {
-            Ascent::Done
+            Ascent::Slow
         } else {
             Ascent::Rising
         }
@@ -202,6 +222,7 @@ impl DualColumns {
                     residual.iter_mut().zip(column).for_each(|(r, q)| *r -= b * q);
                 }
             }
+            let mut solved = false;
             for _ in 0..CYCLES {
                 let mut largest = 0.0f64;
                 for a in 0..k {
@@ -215,9 +236,21 @@ impl DualColumns {
                         largest = largest.max(step.abs() * (column[a] / own).sqrt());
                     }
                 }
-                if largest <= accuracy {
+                solved = largest <= accuracy;
+                if solved {
                     break;
                 }
+            }
+            if !solved {
+                let thresholds = index.iter().map(|&i| limits[i]).collect();
+                let energy = own
+                    - index
+                        .iter()
+                        .zip(residual.iter())
+                        .zip(value.iter())
+                        .map(|((&i, r), b)| b * (s[i] + r))
+                        .sum::<f64>();
+                solve_lasso(gram, thresholds, residual, value, energy, 0.5 * accuracy * accuracy * own);
             }
             next.fill(0.0);
             kernels::axpy_lines(k, p, |a| &w[index[a] * p..(index[a] + 1) * p], |a, _| value[a], next);
@@ -259,9 +292,9 @@ impl DualColumns {
         }
     }
 
-    /// Whether more sweeps may be worth their while.
+    /// Whether more sweeps would change anything.
     pub(super) fn can_go_on(&self) -> bool {
-        self.sweeps < MAX_SWEEPS && self.change > 0.0
+        self.change > 0.0
     }
 
     /// Θ, symmetric but not certain to be positive definite: a pair is an edge if it is one from either side.
@@ -286,6 +319,29 @@ impl DualColumns {
     }
 }
 
+/// The lasso with this Gram matrix from β = `value`, where its gradient is −`residual` and twice its objective without the penalty
+/// `energy`, to a duality gap.
+fn solve_lasso(gram: &[f64], thresholds: Vec<f64>, residual: &[f64], value: &mut [f64], energy: f64, gap: f64) {
+    let k = value.len();
+    let Ok(penalty) = L1::new(k).with_weights(thresholds) else { return };
+    let gradient = residual.iter().map(|r| -r).collect();
+    let model = GramModel::new(HessianView { values: gram, stride: k }, 1, value.to_vec(), gradient, energy.max(0.0));
+    let stop = InnerStop {
+        gap,
+        max_sweeps: ENGINE_SWEEPS,
+        deadline: None,
+        anderson: 5,
+        newton: true,
+        negligible: 0.0,
+        newton_first: true,
+    };
+    let mut state = model.state();
+    let blocks: Vec<Active> = (0..k).map(|e| Active { id: e, cols: e..e + 1 }).collect();
+    single_coordinates(&model, &penalty, &blocks, |descent| {
+        descent.run(value, &mut state, &mut Factor::default(), stop);
+    });
+}
+
 /// How far the inverse of Θ is from the dual point that belongs to it, `S + λΛ sign Θ` on its edges and clipped elsewhere, in the
 /// metric of the log determinant: about twice the duality gap where that is small.
 pub(super) fn distance(problem: &Problem<'_, LogDet, EntrywiseL1>, theta: &[f64], inverse: &[f64]) -> f64 {
@@ -296,7 +352,8 @@ pub(super) fn distance(problem: &Problem<'_, LogDet, EntrywiseL1>, theta: &[f64]
         for i in 0..=j {
             let k = j * p + i;
             let (g, t) = (s[k] - inverse[k], thresholds[k]);
-            let step = if theta[k] == 0.0 || t == f64::INFINITY { g - g.clamp(-t, t) } else { g + t * theta[k].signum() };
+            let step =
+                if theta[k] == 0.0 || t == f64::INFINITY { g - g.clamp(-t, t) } else { g + t * theta[k].signum() };
             let pairs = if i == j { 1.0 } else { 2.0 };
             sum += pairs * step * step * theta[i * p + i] * theta[j * p + j];
         }

@@ -11,10 +11,9 @@ use std::time::Instant;
 
 use crate::penalty::{EntrywiseL1, L1, Penalty};
 use crate::problem::{Certificate, Problem};
-use crate::smooth::{GramModel, HessianView, LogDet, LogDetModel, LogDetPoint, Quadratic, Smooth};
+use crate::smooth::{GramModel, HessianView, LogDet, LogDetModel, LogDetPoint, Smooth};
 use crate::solver::anderson::Anderson;
-use crate::solver::block_minimiser::Curvature;
-use crate::solver::descent::{Active, Descent, InnerStop, Over, Scratch};
+use crate::solver::descent::{Active, Descent, InnerStop, Over, Scratch, single_coordinates};
 use crate::solver::dual_columns::{Ascent, DualColumns, distance};
 use crate::solver::log_det_certificate::{Buffers, certify};
 use crate::solver::newton::Factor;
@@ -92,12 +91,17 @@ pub(crate) enum BlockStart {
 /// One problem on its way to the optimum: descent by columns, then Newton steps.
 #[derive(Debug)]
 enum Progression {
-    Columns { columns: DualColumns, gap: f64 },
+    Columns { columns: DualColumns, gap: f64, care: i32 },
     Newton(Box<NewtonState>),
 }
 
-/// What a longer way of columns aims at when the last one ended at a Θ that is not positive definite.
-const FURTHER: f64 = 1e-3;
+/// How often descent by columns may begin.
+const ATTEMPTS: i32 = 3;
+
+/// When descent by columns has ended too early, it aims at so much smaller a gap, as long as that is more than this share of
+/// what is wanted.
+const FURTHER: f64 = 1e-2;
+const FURTHEST: f64 = 1e-5;
 
 impl Progression {
     fn new(problem: &Problem<'_, LogDet, EntrywiseL1>, start: BlockStart, solver: &LogDetNewton) -> Self {
@@ -106,12 +110,14 @@ impl Progression {
         let columns = match &start {
             // A start at the solution needs no step.
             BlockStart::Near(theta, Some(inverse)) if distance(problem, theta, inverse) <= gap => None,
-            BlockStart::Near(theta, Some(inverse)) if by_columns => DualColumns::new(problem, Some((theta, inverse))),
-            BlockStart::Nowhere if by_columns => DualColumns::new(problem, None),
+            BlockStart::Near(theta, Some(inverse)) if by_columns => {
+                DualColumns::new(problem, Some((theta, inverse)), 0)
+            }
+            BlockStart::Nowhere if by_columns => DualColumns::new(problem, None, 0),
             _ => None,
         };
         match (columns, start) {
-            (Some(columns), _) => Self::Columns { columns, gap },
+            (Some(columns), _) => Self::Columns { columns, gap, care: 0 },
             (None, BlockStart::Nowhere) => Self::newton(problem, None),
             (None, BlockStart::Near(theta, _) | BlockStart::At(theta)) => Self::newton(problem, Some(theta)),
         }
@@ -147,17 +153,30 @@ impl Progression {
     }
 
     /// A sweep or a Newton step.
-    fn step(&mut self, problem: &Problem<'_, LogDet, EntrywiseL1>, max_sweeps: usize, deadline: Option<Instant>) {
+    fn step(&mut self, problem: &Problem<'_, LogDet, EntrywiseL1>, solver: &LogDetNewton, deadline: Option<Instant>) {
+        let target = solver.stopping.tolerance * problem.smooth.size() as f64;
         match self {
-            Self::Newton(state) => state.step(problem, max_sweeps, deadline),
-            Self::Columns { columns, gap } => match columns.sweep(problem, *gap) {
+            Self::Newton(state) => state.step(problem, solver.max_sweeps, deadline),
+            Self::Columns { columns, gap, care } => match columns.sweep(problem, *gap, deadline) {
                 Ascent::Rising => {}
-                Ascent::Broken => *self = Self::newton(problem, None),
-                Ascent::Done => match NewtonState::at(problem, columns.precision()) {
-                    Some(state) => *self = Self::Newton(Box::new(state)),
-                    None if columns.can_go_on() => *gap *= FURTHER,
-                    None => *self = Self::newton(problem, None),
-                },
+                Ascent::Broken => {
+                    let (gap, care) = (*gap, *care + 1);
+                    let again = if care < ATTEMPTS { DualColumns::new(problem, None, care) } else { None };
+                    *self = match again {
+                        Some(columns) => Self::Columns { columns, gap, care },
+                        None => Self::newton(problem, None),
+                    };
+                }
+                ascent => {
+                    let further = ascent == Ascent::Done && columns.can_go_on() && *gap > FURTHEST * target;
+                    match NewtonState::at(problem, columns.precision()) {
+                        Some(state) if state.certificate.gap <= target || !further => {
+                            *self = Self::Newton(Box::new(state));
+                        }
+                        _ if further => *gap *= FURTHER,
+                        _ => *self = Self::newton(problem, None),
+                    }
+                }
             },
         }
     }
@@ -295,13 +314,13 @@ impl NewtonState {
             let model = GramModel::new(view, 1, start.clone(), g, smooth.newton_energy(&self.point));
             let mut state = model.state();
             let mut w = start.clone();
-            inner_descent(&model, &inner, &blocks, |descent| {
+            single_coordinates(&model, &inner, &blocks, |descent| {
                 descent.run(&mut w, &mut state, &mut Factor::default(), stop);
             });
             w
         } else {
             let mut w = start.clone();
-            inner_descent(&model, &inner, &blocks, |descent| {
+            single_coordinates(&model, &inner, &blocks, |descent| {
                 sweep_until(descent, &mut w, model.state(), self.staged.gap, max_sweeps, deadline);
             });
             w
@@ -349,13 +368,6 @@ impl NewtonState {
         }
         self.exhausted = true;
     }
-}
-
-/// Calls `f` with the inner problem over these single coordinates.
-fn inner_descent<M: Quadratic>(model: &M, penalty: &L1, blocks: &[Active], f: impl FnOnce(&Descent<'_, M, L1>)) {
-    let curvatures: Vec<Curvature> = blocks.iter().map(|b| Curvature::new(model, b.cols.clone(), false)).collect();
-    let curvatures: Vec<&Curvature> = curvatures.iter().collect();
-    f(&Descent { model, penalty, lambda: 1.0, blocks, curvatures: &curvatures, nresponses: 1 });
 }
 
 /// Sweeps until one gains less than a share of the outer gap (and of what has been gained), with extrapolation where it takes
@@ -452,7 +464,7 @@ impl LogDetNewton {
             crate::parallel::for_each_chunk(blocks, 1, work, |_, piece| {
                 for block in piece.iter_mut().filter(|b| !b.at.done(tolerance)) {
                     let problem = Problem::new(&block.smooth, &block.penalty, 1.0);
-                    block.at.step(&problem, self.max_sweeps, deadline);
+                    block.at.step(&problem, self, deadline);
                 }
             });
         }
@@ -494,7 +506,7 @@ impl Solver<LogDet, EntrywiseL1> for LogDetNewton {
                 return Solution { coefficients, certificate, status, iterations };
             }
             iterations += 1;
-            at.step(problem, self.max_sweeps, deadline);
+            at.step(problem, self, deadline);
         }
     }
 }
