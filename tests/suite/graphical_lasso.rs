@@ -393,7 +393,7 @@ fn the_published_matrices_on_which_block_descent_fails() {
             let models = [
                 estimator.fit_covariance(&s).unwrap(),
                 estimator.clone().solver(without).tolerance(1e-9).fit_covariance(&s).unwrap(),
-                estimator.path_covariance(&s, Grid::values([1e-3 * lambda, lambda])).unwrap().models()[1].clone(),
+                estimator.path_covariance(&s, Grid::values([2.0 * lambda, lambda])).unwrap().models()[1].clone(),
                 estimator.path_covariance(&s, Grid::values([0.5 * largest, lambda])).unwrap().models()[1].clone(),
             ];
             for (k, model) in models.iter().enumerate() {
