@@ -11,22 +11,37 @@ pub(super) fn layout(halves: &[(f64, f64)], components: &[Vec<usize>], edges: &[
     let spring = (1.5 * mean_width).max(70.0);
     let mut at = spiral(components, p, 0.7 * spring);
 
+    let mut component = vec![0; p];
+    for (c, members) in components.iter().enumerate() {
+        members.iter().for_each(|&v| component[v] = c);
+    }
+    let mut degrees = vec![0.0f64; p];
+    for &(i, j) in edges {
+        degrees[i] += 1.0;
+        degrees[j] += 1.0;
+    }
     // Every step costs p²; large networks make do with fewer.
     let steps = (200_000_000 / (p * p).max(1)).clamp(30, 400);
     let mut push = vec![(0.0, 0.0); p];
     for step in 0..steps {
         // To the centre, or the components would fly apart.
-        push.iter_mut().zip(&at).for_each(|(f, a)| *f = (-0.25 * a.0, -0.35 * a.1));
+        push.iter_mut().zip(&at).for_each(|(f, a)| *f = (-0.15 * a.0, -0.25 * a.1));
         for i in 0..p {
             for j in 0..i {
                 let (x, y) = (at[i].0 - at[j].0, at[i].1 - at[j].1);
-                let force = spring * spring / (x * x + y * y).max(1.0);
+                let square = (x * x + y * y).max(1.0);
+                // Parts that nothing holds together stay next to each other.
+                if component[i] != component[j] && square > 4.0 * spring * spring {
+                    continue;
+                }
+                let force = spring * spring / square;
                 shift(&mut push, (i, j), (force * x, force * y));
             }
         }
         for &(i, j) in edges {
             let (x, y) = (at[i].0 - at[j].0, at[i].1 - at[j].1);
-            let force = -(x * x + y * y).sqrt() / spring;
+            // Weaker where there are many, or dense parts would be a knot.
+            let force = -(x * x + y * y).sqrt() / (spring * (degrees[i] * degrees[j]).sqrt().sqrt());
             shift(&mut push, (i, j), (force * x, force * y));
         }
         let longest = spring * (1.0 - step as f64 / steps as f64);

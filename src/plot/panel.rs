@@ -52,7 +52,8 @@ impl Panel {
             .y_labels(6)
             .x_desc("penalty λ (logarithmic scale, falling)")
             .y_desc(&self.y_label)
-            .x_label_formatter(&|v| tick(*v))
+            .x_label_formatter(&|v| theme::plain(*v, 6))
+            .y_label_formatter(&|v| theme::plain(if v.abs() < 1e-6 * (high - low) { 0.0 } else { *v }, 6))
             .label_style(("sans-serif", theme::TEXT * 1.24).into_font().color(&theme::INK))
             .axis_desc_style(text)
             .axis_style(theme::GREY)
@@ -140,10 +141,6 @@ fn spread(wanted: &[f64], gap: f64, last: f64) -> Vec<f64> {
     let below = rows.last().map_or(0.0, |r| (r - last).max(0.0));
     rows.iter_mut().for_each(|r| *r -= below);
     rows
-}
-
-fn tick(value: f64) -> String {
-    if (1e-4..1e5).contains(&value) { format!("{value}") } else { format!("{value:e}") }
 }
 
 #[cfg(test)]

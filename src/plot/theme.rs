@@ -72,11 +72,14 @@ pub(super) fn printable(name: &str) -> String {
     shown
 }
 
-/// A number with three digits.
+/// A number with three digits, without zeros at its end.
 pub(super) fn number(value: f64) -> String {
-    match value.abs() {
-        0.0 => "0".into(),
-        size @ 1e-3..1e5 => format!("{value:.*}", (2 - size.log10().floor() as i32).max(0) as usize),
-        _ => format!("{value:.2e}"),
-    }
+    plain(value, 3)
+}
+
+/// The shortest decimal that is right to so many digits.
+pub(super) fn plain(value: f64, digits: usize) -> String {
+    let rounded = format!("{value:.*e}", digits - 1).parse().unwrap_or(value);
+    let size = f64::abs(rounded);
+    if size == 0.0 || (1e-4..1e6).contains(&size) { format!("{rounded}") } else { format!("{rounded:e}") }
 }
