@@ -141,6 +141,12 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A picture could not be drawn (feature `plot`).
+    #[error("the picture cannot be drawn: {reason}")]
+    Drawing {
+        /// What the plotting library says.
+        reason: String,
+    },
     /// The solver stopped before it reached the tolerance. Nothing is lost: the best answer is inside.
     /// `accept_unconverged(true)` on an estimator returns it as a model instead.
     #[error("{0}")]

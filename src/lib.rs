@@ -82,6 +82,7 @@
 //! * [`estimator`] is Ŵ: builders, `fit`, models; intercept, weights and standardisation are dealt with here.
 //! * [`path`] and [`cross_validation`] are λ, for every estimator.
 //! * [`moments`] is (X, y) without the rows: sums and products that add up over chunks, files and machines.
+//! * `plot` (feature `plot`) is what one looks at: networks, paths and cross-validation as SVG.
 //! * [`error`] is the one error type.
 //!
 //! Private: `linalg` (the only place that names a linear-algebra library), `kernels` (the only one with CPU dispatch),
@@ -108,6 +109,8 @@ mod parallel;
 pub mod partition;
 pub mod path;
 pub mod penalty;
+#[cfg(feature = "plot")]
+pub mod plot;
 pub mod problem;
 pub mod prox;
 pub mod smooth;

@@ -11,6 +11,8 @@ mod graphical_lasso;
 mod invariances;
 mod moments;
 mod penalty_laws;
+#[cfg(feature = "plot")]
+mod plot;
 mod prox_latent;
 mod prox_laws;
 mod solvers;
