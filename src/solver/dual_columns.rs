@@ -371,10 +371,10 @@ fn lacks(s: &[f64], limits: &[f64], next: &[f64], member: &mut [bool], j: usize,
         // Without a branch: there are seldom any.
         let violations: u32 = (from..to).map(|i| u32::from(outside(i))).sum();
         if violations > 0 {
-            for i in from..to {
-                if outside(i) && !member[i] && i != j {
+            for (i, member) in member.iter_mut().enumerate().take(to).skip(from) {
+                if outside(i) && !*member && i != j {
                     index.push(i);
-                    member[i] = true;
+                    *member = true;
                 }
             }
         }

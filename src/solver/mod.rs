@@ -22,6 +22,7 @@ mod fista;
 mod forms;
 mod log_det_certificate;
 mod log_det_newton;
+mod log_det_step;
 mod newton;
 mod screening;
 mod working_set;
