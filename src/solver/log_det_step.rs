@@ -105,7 +105,12 @@ impl NewtonState {
     }
 
     /// One Newton step; moves on to the next stage when this one has done its work.
-    fn step(&mut self, problem: &Problem<'_, LogDet, EntrywiseL1>, max_sweeps: usize, deadline: Option<Instant>) {
+    pub(super) fn step(
+        &mut self,
+        problem: &Problem<'_, LogDet, EntrywiseL1>,
+        max_sweeps: usize,
+        deadline: Option<Instant>,
+    ) {
         let staged = Problem { lambda: self.stage * problem.lambda, ..*problem };
         self.newton_step(&staged, max_sweeps, deadline);
         if self.stage == 1.0 {
