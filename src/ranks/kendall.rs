@@ -94,7 +94,9 @@ mod tests {
     fn counts_what_the_definition_counts() {
         for (n, levels) in [(2, 9), (7, 3), (8, 50), (40, 4), (100, 1000), (129, 20)] {
             let column = |a: usize, b: usize| -> Vec<f64> {
-                let value = |i: usize| if (i * b + a).is_multiple_of(11) { f64::NAN } else { ((i * i * a + i * b) % levels) as f64 };
+                let value = |i: usize| {
+                    if (i * b + a).is_multiple_of(11) { f64::NAN } else { ((i * i * a + i * b) % levels) as f64 }
+                };
                 (0..n).map(value).collect()
             };
             let (x, y) = (column(7919, 104_729), column(31, 1_299_709));

@@ -267,7 +267,10 @@ impl Incomplete {
                 let mut inverse = block;
                 factor.inverse(&mut inverse);
                 for (b, &j) in missing.iter().enumerate() {
-                    missing.iter().enumerate().for_each(|(a, &i)| spread[j * p + i] += pattern.weight * inverse[b * m + a]);
+                    missing
+                        .iter()
+                        .enumerate()
+                        .for_each(|(a, &i)| spread[j * p + i] += pattern.weight * inverse[b * m + a]);
                 }
                 log_det += pattern.weight * factor.log_det();
                 for &i in &pattern.rows {

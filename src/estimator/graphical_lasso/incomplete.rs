@@ -162,7 +162,8 @@ impl Incomplete {
     /// The rows in which anything is observed.
     pub(super) fn without_empty_rows(self) -> Self {
         let n = self.rows;
-        let keep: Vec<usize> = (0..n).filter(|&i| (0..self.columns).any(|j| !self.values[j * n + i].is_nan())).collect();
+        let keep: Vec<usize> =
+            (0..n).filter(|&i| (0..self.columns).any(|j| !self.values[j * n + i].is_nan())).collect();
         // All of it if there is nothing: then the first variable is named.
         if keep.len() == n || keep.is_empty() {
             return self;
