@@ -20,7 +20,7 @@ pub(crate) struct NearestCorrelation {
 
 /// Iterations, one eigendecomposition each at least. Newton needs about six.
 const ITERATIONS: usize = 100;
-/// Largest `bound / ‖A‖_F`.
+/// Largest `bound / √p`; a correlation matrix has a norm between √p and p.
 const TOLERANCE: f64 = 1e-10;
 /// Halvings of a Newton step before the projection is taken instead.
 const HALVINGS: usize = 5;
@@ -41,7 +41,7 @@ struct Point {
 
 /// The nearest correlation matrix to a symmetric p×p matrix with unit diagonal.
 pub(crate) fn nearest_correlation(a: &[f64], p: usize) -> Result<NearestCorrelation, NoConvergence> {
-    let size = a.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let size = (p as f64).sqrt();
     let mut at = Point::new(a, p, vec![0.0; p])?;
     let mut best = at.feasible(a);
     for _ in 0..ITERATIONS {
@@ -270,6 +270,30 @@ mod tests {
             assert!(distance <= found.bound + best.bound, "{distance:e} {:e}", found.bound);
             let y = at.y.iter().zip(&at.gradient).map(|(y, g)| y - g).collect();
             at = Point::new(&a, p, y).unwrap();
+        }
+    }
+
+    /// Entries that are no correlations at all, ties among eigenvalues, solutions of low rank.
+    #[test]
+    fn hard_cases_converge_too() {
+        let p = 30;
+        let make = |f: &dyn Fn(usize, usize) -> f64| -> Vec<f64> {
+            let entry = |k: usize| if k / p == k % p { 1.0 } else { f((k / p).min(k % p), (k / p).max(k % p)) };
+            (0..p * p).map(entry).collect()
+        };
+        let noise = random(p, 8);
+        let cases: [(&str, Vec<f64>); 6] = [
+            ("all opposed", make(&|_, _| -1.0)),
+            ("large", make(&|i, j| 1e6 * noise[j * p + i])),
+            ("signs", make(&|i, j| noise[j * p + i].signum())),
+            ("chain", make(&|i, j| if j == i + 1 { 1.0 } else { 0.0 })),
+            ("blocks", make(&|i, j| if i / 10 == j / 10 { 1.0 } else { -0.9 })),
+            ("barely", make(&|_, _| -1.0 / (p as f64 - 1.0) - 1e-10)),
+        ];
+        for (name, a) in cases {
+            let found = nearest_correlation(&a, p).unwrap();
+            assert!(found.bound <= 1e-8 && found.shift.is_finite(), "{name}: {:e}", found.bound);
+            assert!(eigh(&found.values, p).unwrap().values[0] > -1e-12, "{name}");
         }
     }
 

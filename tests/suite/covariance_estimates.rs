@@ -220,6 +220,24 @@ fn fewer_samples_than_variables_are_not_moved() {
     assert!(!estimate.to_string().contains("moved"));
 }
 
+#[test]
+fn one_variable_and_two_rows() {
+    let one = array![[1.0], [NAN], [4.0], [7.0]];
+    let estimate = CovarianceEstimate::pairwise(&one).unwrap();
+    assert_eq!((estimate.covariance()[[0, 0]], estimate.mean()[0], estimate.smallest_pair()), (6.0, 4.0, (0, 0, 3)));
+    let em = GraphicalLasso::new(0.3).fit_em(&one, &Em::default()).unwrap();
+    assert!((em.model().covariance()[[0, 0]] - 6.0).abs() < 1e-12);
+    let two = array![[1.0, 5.0], [2.0, 3.0]];
+    for rank in RANKS {
+        let estimate = CovarianceEstimate::nonparanormal(&one, rank).unwrap();
+        assert_eq!((estimate.covariance().to_owned(), estimate.smallest_pair()), (array![[1.0]], (0, 0, 3)));
+        let estimate = CovarianceEstimate::nonparanormal(&two, rank).unwrap();
+        assert!((estimate.covariance()[[0, 1]] + 1.0).abs() < 1e-12, "{rank:?}");
+        assert!(GraphicalLasso::new(0.1).fit_estimate(&estimate).is_ok());
+    }
+    assert!((CovarianceEstimate::pairwise(&two).unwrap().covariance()[[0, 1]] + 0.5).abs() < 1e-12);
+}
+
 #[cfg(feature = "rayon")]
 #[test]
 fn threads_do_not_change_a_bit_of_estimates() {
@@ -527,34 +545,4 @@ fn bad_weights_matrices_and_options_are_named() {
     // The number of observations can be said.
     let model = GraphicalLasso::new(0.1).observations(7).fit_estimate(&estimate).unwrap();
     assert_eq!(model.observations(), Some(7));
-}
-
-/// Run with `--ignored --nocapture`, in release mode.
-#[test]
-#[ignore = "times, not truth"]
-fn times() {
-    let clock = |name: &str, f: &dyn Fn() -> String| {
-        let start = std::time::Instant::now();
-        let text = f();
-        println!("{name}: {:.3} s   {text}", start.elapsed().as_secs_f64());
-    };
-    let wide = chain(1000, 500, 0.5, 21);
-    let narrow = wide.slice(ndarray::s![.., ..100]).to_owned();
-    let holes = with_holes(&wide, 0.1, 22);
-    let narrow_holes = with_holes(&narrow, 0.2, 22);
-    let few = with_holes(&wide.slice(ndarray::s![..60, ..]).to_owned(), 0.3, 23);
-    clock("spearman p = 500", &|| CovarianceEstimate::nonparanormal(&wide, Rank::Spearman).unwrap().to_string());
-    clock("normal scores p = 500", &|| {
-        CovarianceEstimate::nonparanormal(&wide, Rank::NormalScores).unwrap().to_string()
-    });
-    clock("kendall p = 100", &|| CovarianceEstimate::nonparanormal(&narrow, Rank::Kendall).unwrap().to_string());
-    clock("spearman p = 100, holes", &|| {
-        CovarianceEstimate::nonparanormal(&narrow_holes, Rank::Spearman).unwrap().to_string()
-    });
-    clock("pairwise p = 500", &|| CovarianceEstimate::pairwise(&holes).unwrap().to_string());
-    clock("pairwise p = 500, n = 60, indefinite", &|| CovarianceEstimate::pairwise(&few).unwrap().to_string());
-    clock("em p = 100", &|| {
-        let em = GraphicalLasso::new(0.1).fit_em(&narrow_holes, &Em::default()).unwrap();
-        format!("{} iterations", em.iterations())
-    });
 }

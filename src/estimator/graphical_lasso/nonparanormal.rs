@@ -95,7 +95,7 @@ impl Variable {
 }
 
 impl Rank {
-    /// What stands for an average rank among n.
+    /// What stands for an average rank among n ≥ 2, for which δ < ½.
     fn score(self, n: usize) -> impl Fn(f64) -> f64 {
         let size = n as f64;
         let delta = 1.0 / (4.0 * size.powf(0.25) * (PI * size.ln()).sqrt());
