@@ -33,10 +33,11 @@ impl CovarianceEstimate {
     /// ```
     /// use ndarray::array;
     /// use sparsereg::prelude::*;
-    /// let samples = array![[1.0, 2.0], [3.0, f64::NAN], [5.0, 4.0]];
+    /// let samples = array![[1.0, 2.0], [3.0, f64::NAN], [5.0, 4.0], [3.0, 6.0]];
     /// let estimate = CovarianceEstimate::pairwise(&samples)?;
-    /// assert_eq!(estimate.mean().to_vec(), [3.0, 3.0]);
-    /// assert_eq!(estimate.covariance()[[0, 1]], ((1.0 - 3.0) * (2.0 - 3.0) + (5.0 - 3.0) * (4.0 - 3.0)) / 2.0);
+    /// let expected = ((1.0 - 3.0) * (2.0 - 4.0) + (5.0 - 3.0) * (4.0 - 4.0) + (3.0 - 3.0) * (6.0 - 4.0)) / 3.0;
+    /// assert!((estimate.covariance()[[0, 1]] - expected).abs() < 1e-14);
+    /// assert_eq!(estimate.smallest_pair(), (0, 1, 3));
     /// # Ok::<(), sparsereg::Error>(())
     /// ```
     pub fn pairwise<S: Data<Elem = f64>>(samples: &ArrayBase<S, Ix2>) -> Result<Self> {
