@@ -111,6 +111,26 @@ pub enum Error {
         /// The smallest eigenvalue, or the failing pivot.
         eigenvalue: f64,
     },
+    /// Too few rows of incomplete samples hold what is needed.
+    #[error("{}, expected at least {expected}", Observed(*first, *second, *found))]
+    TooFewRows {
+        /// A variable.
+        first: usize,
+        /// The variable that has to be observed in the same rows; `first` itself if it alone is observed too rarely.
+        second: usize,
+        /// The rows with a positive weight that there are.
+        found: usize,
+        /// The rows that are needed.
+        expected: usize,
+    },
+    /// A variable is constant on the rows from which something is to be learned about it.
+    #[error("variable {variable} is constant on {}", Rows(*variable, *other))]
+    Constant {
+        /// The variable.
+        variable: usize,
+        /// The variable that is observed in these rows, too; `variable` itself if they are all its observed rows.
+        other: usize,
+    },
     /// The problem has no solution, or none that is unique, for the reason given.
     #[error("the problem is not well posed: {reason}")]
     IllPosed {
@@ -180,6 +200,33 @@ struct At<'a>(&'a [usize]);
 impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, "{:?}", self.0) }
+    }
+}
+
+/// Says where one or two variables are observed.
+struct Observed(usize, usize, usize);
+
+impl fmt::Display for Observed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(first, second, found) = self;
+        if first == second {
+            write!(f, "variable {first} is observed in {found} rows")
+        } else {
+            write!(f, "variables {first} and {second} are observed together in {found} rows")
+        }
+    }
+}
+
+/// Says which rows are meant.
+struct Rows(usize, usize);
+
+impl fmt::Display for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == self.1 {
+            write!(f, "its observed rows")
+        } else {
+            write!(f, "the rows in which variable {} is observed, too", self.1)
+        }
     }
 }
 

@@ -46,7 +46,8 @@
 //! The loss is `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖²` for all of them. [`GraphicalLasso`](estimator::GraphicalLasso) is
 //! `−log det Θ + ⟨S, Θ⟩ + λ Σ_{i≠j} Λ_ij │θ_ij│`, a sparse precision matrix, with methods of its own:
 //! `fit(&samples)`, `fit_covariance(&s)`, `path`, `cross_validate`, `stability`; models that export their graph and fill in
-//! missing values.
+//! missing values. Samples with missing values, and data that are not Gaussian, go through a
+//! [`CovarianceEstimate`](estimator::CovarianceEstimate).
 //!
 //! # The public API on one screen
 //!
@@ -86,7 +87,7 @@
 //! * [`error`] is the one error type.
 //!
 //! Private: `linalg` (the only place that names a linear-algebra library), `kernels` (the only one with CPU dispatch),
-//! `parallel` (the only one with threads).
+//! `parallel` (the only one with threads), `ranks`.
 //!
 //! Features, back ends and the meaning of λ in other programs are in the README.
 #![deny(missing_docs)]
@@ -113,6 +114,7 @@ pub mod penalty;
 pub mod plot;
 pub mod problem;
 pub mod prox;
+mod ranks;
 pub mod smooth;
 pub mod solver;
 

@@ -50,8 +50,8 @@ mod training;
 
 pub use elastic_net::ElasticNet;
 pub use graphical_lasso::{
-    Criterion, Edge, GraphicalCrossValidation, GraphicalLasso, GraphicalMethod, GraphicalPath, GraphicalStability,
-    PrecisionModel, Subsamples,
+    CovarianceEstimate, Criterion, Edge, Em, EmModel, GraphicalCrossValidation, GraphicalLasso, GraphicalMethod,
+    GraphicalPath, GraphicalStability, PrecisionModel, Rank, Subsamples,
 };
 pub use group_lasso::GroupLasso;
 pub use lasso::Lasso;

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | products (`gram`, `transpose_matmul`, `matmul`) | faer; dot products if tiny | the same |
 //! | symmetric eigenvalues (`eigh`, `largest_eigenvalue`) | faer | faer |
+//! | `nearest_correlation` | the two above | the same |
 //! | `Cholesky` and its inverse, p > `TINY` | faer | LAPACK `potrf`, `potri` |
 //! | the same, p ≤ `TINY` | plain loops | plain loops |
 //! | triangular solves | faer | faer |
@@ -23,11 +24,13 @@
 mod faer;
 #[cfg(feature = "lapack")]
 mod lapack;
+mod nearest_correlation;
 mod small;
 mod subset_cholesky;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use nearest_correlation::nearest_correlation;
 pub(crate) use subset_cholesky::SubsetCholesky;
 
 #[cfg(not(feature = "lapack"))]

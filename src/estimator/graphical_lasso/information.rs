@@ -17,6 +17,20 @@ pub enum Criterion {
     Ebic(f64),
 }
 
+impl Criterion {
+    /// What an edge costs among p variables in n samples.
+    pub(super) fn cost(self, n: f64, p: f64) -> Result<f64> {
+        Ok(match self {
+            Self::Aic => 2.0,
+            Self::Bic => n.ln(),
+            Self::Ebic(gamma) => {
+                check_scalar("gamma", gamma, 0.0, 1e100, "a number in [0, 1e100]")?;
+                n.ln() + 4.0 * gamma * p.ln()
+            }
+        })
+    }
+}
+
 impl PrecisionModel {
     /// The value of an information criterion.
     ///
@@ -40,14 +54,7 @@ impl PrecisionModel {
             return Err(Error::Unsupported { argument: "criterion", reason });
         };
         let (n, p) = (n as f64, self.precision().ncols() as f64);
-        let cost = match criterion {
-            Criterion::Aic => 2.0,
-            Criterion::Bic => n.ln(),
-            Criterion::Ebic(gamma) => {
-                check_scalar("gamma", gamma, 0.0, 1e100, "a number in [0, 1e100]")?;
-                n.ln() + 4.0 * gamma * p.ln()
-            }
-        };
+        let cost = criterion.cost(n, p)?;
         let constant = p * (2.0 * std::f64::consts::PI).ln();
         Ok(n * (constant + self.trace() - self.log_det()) + self.edge_count() as f64 * cost)
     }

@@ -11,10 +11,14 @@ use crate::solver::{Fista, LogDetNewton, Status, Stopping, Watch};
 mod acyclic;
 mod covariance;
 mod cross_validation;
+mod em;
+mod estimate;
 mod graph;
 mod imputation;
+mod incomplete;
 mod information;
 mod model;
+mod nonparanormal;
 mod path;
 mod screening;
 mod solve;
@@ -26,8 +30,11 @@ use solve::Scaled;
 use weights::Weights;
 
 pub use cross_validation::GraphicalCrossValidation;
+pub use em::{Em, EmModel};
+pub use estimate::CovarianceEstimate;
 pub use information::Criterion;
 pub use model::{Edge, PrecisionModel};
+pub use nonparanormal::Rank;
 pub use path::GraphicalPath;
 pub use stability::{GraphicalStability, Subsamples};
 
