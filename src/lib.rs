@@ -127,5 +127,5 @@ pub mod prelude {
     pub use crate::estimator::*;
     pub use crate::partition::Groups;
     pub use crate::path::{FitPath, Grid, Path};
-    pub use crate::solver::{BlockDescent, Fista, Form, LogDetNewton, Status};
+    pub use crate::solver::{BlockDescent, Fista, Form, JointLogDetNewton, LogDetNewton, Status};
 }

@@ -42,6 +42,15 @@ impl Curvature {
         Self { matrix, largest, spectrum }
     }
 
+    /// A Hessian that is diagonal.
+    pub(super) fn diagonal(values: &[f64]) -> Self {
+        let k = values.len();
+        let largest = values.iter().copied().fold(0.0, f64::max);
+        let mut matrix = vec![0.0; if k == 1 { 0 } else { k * k }];
+        matrix.iter_mut().step_by(k + 1).zip(values).for_each(|(m, v)| *m = *v);
+        Self { matrix, largest, spectrum: None }
+    }
+
     /// `v ← argmin ½(v − w)ᵀH(v − w) + gᵀ(v − w) + λΩ_b(v)`.
     #[inline]
     pub(super) fn minimise<P: BlockPenalty + ?Sized>(

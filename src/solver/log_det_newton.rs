@@ -9,7 +9,7 @@
 
 use std::time::Instant;
 
-use crate::penalty::{EntrywiseL1, L1, Penalty};
+use crate::penalty::{BlockPenalty, EntrywiseL1, L1, Penalty};
 use crate::problem::{Certificate, Problem};
 use crate::smooth::{GramModel, HessianView, LogDet, LogDetModel, LogDetPoint, Quadratic, Smooth};
 use crate::solver::anderson::Anderson;
@@ -61,22 +61,22 @@ const EASY_SWEEPS: usize = 8;
 
 /// A start with a gap above this many times p is far from the optimum: full Newton steps would leave the positive definite
 /// matrices, and damped ones creep.
-const FAR: f64 = 1.0;
+pub(super) const FAR: f64 = 1.0;
 
 /// A stage has done its work when its gap is below this many times p.
-const NEAR: f64 = 0.05;
+pub(super) const NEAR: f64 = 0.05;
 
 /// λ falls by this factor from stage to stage.
-const STAGE: f64 = 3.0;
+pub(super) const STAGE: f64 = 3.0;
 
 /// Diagonal entries of Θ (in units of unit variance) beyond which the problem has no solution that numbers can hold.
-const UNBOUNDED: f64 = 1e13;
+pub(super) const UNBOUNDED: f64 = 1e13;
 
 /// Share of the predicted decrease that a step must bring.
-const ARMIJO: f64 = 1e-3;
+pub(super) const ARMIJO: f64 = 1e-3;
 
 /// Halvings of a step before it counts as impossible.
-const MAX_HALVINGS: usize = 60;
+pub(super) const MAX_HALVINGS: usize = 60;
 
 /// Where the solution of a block is looked for.
 #[derive(Debug)]
@@ -360,8 +360,8 @@ fn inner_descent<M: Quadratic>(model: &M, penalty: &L1, blocks: &[Active], f: im
 
 /// Sweeps until one gains less than a share of the outer gap (and of what has been gained), with extrapolation where it takes
 /// many.
-fn sweep_until(
-    descent: &Descent<'_, LogDetModel<'_>, L1>,
+pub(super) fn sweep_until<M: Quadratic, P: BlockPenalty>(
+    descent: &Descent<'_, M, P>,
     w: &mut [f64],
     mut state: Vec<f64>,
     gap: f64,
@@ -377,8 +377,12 @@ fn sweep_until(
         if !descent.sweep(w, &mut state, (Over::All, 0.0), &mut scratch) {
             return;
         }
-        let steps = w.iter().zip(&before).zip(descent.curvatures);
-        let gain: f64 = steps.map(|((w, b), c)| 0.5 * (w - b) * (w - b) * c.largest).sum();
+        let gain: f64 = (descent.blocks.iter().zip(descent.curvatures))
+            .map(|(block, curvature)| {
+                let steps = w[block.cols.clone()].iter().zip(&before[block.cols.clone()]);
+                0.5 * curvature.largest * steps.map(|(w, b)| (w - b) * (w - b)).sum::<f64>()
+            })
+            .sum();
         gained += gain;
         if gain <= FORCING * gained.min(gap) || deadline.is_some_and(|d| Instant::now() >= d) {
             return;
@@ -460,7 +464,7 @@ impl LogDetNewton {
 }
 
 /// The certificate of independent problems together.
-fn total(certificates: impl Iterator<Item = Certificate>) -> Certificate {
+pub(super) fn total(certificates: impl Iterator<Item = Certificate>) -> Certificate {
     let zero = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0 };
     certificates.fold(zero, |sum, c| Certificate {
         objective: sum.objective + c.objective,

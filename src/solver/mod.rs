@@ -20,6 +20,8 @@ mod dual_columns;
 mod engine;
 mod fista;
 mod forms;
+mod joint_certificate;
+mod joint_log_det_newton;
 mod log_det_certificate;
 mod log_det_newton;
 mod newton;
@@ -28,6 +30,8 @@ mod working_set;
 
 pub use block_descent::{BlockDescent, Form};
 pub use fista::{Fista, Momentum};
+pub(crate) use joint_log_det_newton::JointBlock;
+pub use joint_log_det_newton::JointLogDetNewton;
 pub use log_det_newton::LogDetNewton;
 pub(crate) use log_det_newton::{BlockStart, NewtonBlock};
 

@@ -9,15 +9,15 @@ use crate::penalty;
 use crate::solver::{Fista, LogDetNewton, Status, Stopping, Watch};
 
 mod acyclic;
-mod covariance;
+pub(super) mod covariance;
 mod cross_validation;
 mod graph;
 mod imputation;
 mod information;
 mod model;
 mod path;
-mod screening;
-mod solve;
+pub(super) mod screening;
+pub(super) mod solve;
 mod stability;
 mod weights;
 
