@@ -46,7 +46,8 @@
 //! The loss is `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖²` for all of them. [`GraphicalLasso`](estimator::GraphicalLasso) is
 //! `−log det Θ + ⟨S, Θ⟩ + λ Σ_{i≠j} Λ_ij │θ_ij│`, a sparse precision matrix, with methods of its own:
 //! `fit(&samples)`, `fit_covariance(&s)`, `path`, `cross_validate`, `stability`; models that export their graph and fill in
-//! missing values.
+//! missing values. [`JointGraphicalLasso`](estimator::JointGraphicalLasso) fits several classes at once, whose graphs share
+//! edges (group form) or values (fused form).
 //!
 //! # The public API on one screen
 //!
@@ -78,7 +79,7 @@
 //!   [`Partition`](partition::Partition) as solvers see them.
 //! * [`problem`] puts them together: objective, λ_max, and the one place where optimality is certified.
 //! * [`solver`] is "minimise": [`BlockDescent`](solver::BlockDescent), [`Fista`](solver::Fista) and, for log det terms,
-//!   [`LogDetNewton`](solver::LogDetNewton).
+//!   [`LogDetNewton`](solver::LogDetNewton) and [`JointLogDetNewton`](solver::JointLogDetNewton).
 //! * [`estimator`] is Ŵ: builders, `fit`, models; intercept, weights and standardisation are dealt with here.
 //! * [`path`] and [`cross_validation`] are λ, for every estimator.
 //! * [`moments`] is (X, y) without the rows: sums and products that add up over chunks, files and machines.

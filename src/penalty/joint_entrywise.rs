@@ -99,17 +99,14 @@ impl JointEntrywise {
         (lambda * self.l1[b], lambda * self.coupled[b])
     }
 
-    /// Whether `−g ∈ λ∂Ω_b(0)`: the entry can stay zero in all classes.
-    pub(crate) fn keeps_zero(&self, b: usize, lambda: f64, g: &[f64]) -> bool {
-        let (t1, t2) = self.parts(b, lambda);
-        self.coupling.keeps_zero(g, t1, t2)
-    }
-
     /// `u ← ` the point of `λ∂Ω_b(w)` nearest to z.
     pub(crate) fn nearest_subgradient(&self, b: usize, lambda: f64, w: &[f64], z: &[f64], u: &mut [f64]) {
         let (t1, t2) = self.parts(b, lambda);
         u.copy_from_slice(z);
         if w.iter().all(|&w| w == 0.0) {
+            if z.iter().all(|z| z.abs() <= t1) {
+                return;
+            }
             // Moreau: what the prox leaves over is the projection onto the dual ball.
             self.prox_block(b, lambda, 1.0, u);
             u.iter_mut().zip(z).for_each(|(u, z)| *u = z - *u);
@@ -179,6 +176,11 @@ impl BlockPenalty for JointEntrywise {
             }
             Coupling::Fused => with_order(g.len(), |order| prox::pairwise_fused_critical(g, l1, coupled, order)),
         }
+    }
+
+    fn keeps_zero_block(&self, b: usize, lambda: f64, g: &[f64]) -> bool {
+        let (t1, t2) = self.parts(b, lambda);
+        self.coupling.keeps_zero(g, t1, t2)
     }
 
     fn conjugate_block(&self, b: usize, lambda: f64, g: &[f64]) -> f64 {
@@ -258,7 +260,7 @@ mod tests {
             for g in [[0.4, 0.5, -0.5], [0.7, 0.7, 0.1], [1.05, 0.2, -0.2], [1.1, -0.3, 0.9], [0.0, 0.0, 0.0]] {
                 let mut v = g;
                 penalty.prox_block(1, 1.0, 1.0, &mut v);
-                assert_eq!(penalty.keeps_zero(1, 1.0, &g), v == [0.0; 3], "{coupling:?} {g:?}");
+                assert_eq!(penalty.keeps_zero_block(1, 1.0, &g), v == [0.0; 3], "{coupling:?} {g:?}");
             }
         }
     }

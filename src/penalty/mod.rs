@@ -102,6 +102,11 @@ pub trait BlockPenalty: Sync {
     /// `min{λ ≥ 0 : −g_b ∈ λ∂Ω_b(0)}`; ∞ if no λ will do.
     fn critical_lambda_block(&self, b: usize, g: &[f64]) -> f64;
 
+    /// Whether `−g_b ∈ λ∂Ω_b(0)`, where that is easier to say than the critical λ.
+    fn keeps_zero_block(&self, b: usize, lambda: f64, g: &[f64]) -> bool {
+        self.critical_lambda_block(b, g) <= lambda
+    }
+
     /// `(λΩ_b)*(−g)`; the default is that of a norm: 0 inside the dual ball, ∞ outside.
     fn conjugate_block(&self, b: usize, lambda: f64, g: &[f64]) -> f64 {
         if self.critical_lambda_block(b, g) <= lambda * (1.0 + FEASIBLE) { 0.0 } else { f64::INFINITY }

@@ -70,8 +70,8 @@ impl Curvature {
             penalty.prox_block(id, lambda, step, v);
             return;
         }
-        // Zero stays zero: one look at the critical λ saves the rest for most blocks of a sparse problem.
-        if w.iter().all(|&w| w == 0.0) && penalty.critical_lambda_block(id, g) <= lambda {
+        // Zero stays zero: one look at the gradient saves the rest for most blocks of a sparse problem.
+        if w.iter().all(|&w| w == 0.0) && penalty.keeps_zero_block(id, lambda, g) {
             v.fill(0.0);
             return;
         }

@@ -146,7 +146,7 @@ impl State {
                 let at = block(j * p + i);
                 if i == j
                     || self.theta[at.clone()].iter().any(|t| *t != 0.0)
-                    || !penalty.keeps_zero(j * p + i, lambda, &self.gradient[at])
+                    || !penalty.keeps_zero_block(j * p + i, lambda, &self.gradient[at])
                 {
                     entries.push((i as u32, j as u32));
                 }
@@ -217,8 +217,8 @@ impl State {
                 let unbounded = (0..p).any(|i| self.theta[block(i * p + i)].iter().any(|t| *t > UNBOUNDED));
                 let before = self.staged.gap;
                 self.staged = certify(problem, &self.theta, &self.point, &mut self.gradient);
-                // Steps that rounding hides from the objective may still close the gap.
-                let hidden = -predicted <= 1e-3 * rounding;
+                // Steps that rounding hides from the objective, or the gap from the certificate, may still close it.
+                let hidden = -predicted <= 1e-3 * rounding || self.staged.gap <= rounding;
                 let closing = self.staged.gap <= 0.5 * before;
                 self.exhausted = unbounded || (hidden && !closing);
                 return;

@@ -1,5 +1,5 @@
 //! "minimise": one descent engine ([`BlockDescent`]), one proximal-gradient engine ([`Fista`]), and proximal Newton for
-//! log det terms ([`LogDetNewton`]), whose inner loop is that of descent.
+//! log det terms ([`LogDetNewton`], [`JointLogDetNewton`]), whose inner loop is that of descent.
 //!
 //! Every solver starts anywhere, can be watched, cancelled and limited in iterations and time, cannot fail, and returns
 //! a [`Solution`] that carries its [`Certificate`] and says how it ended.

@@ -28,7 +28,7 @@ pub(in crate::estimator) struct Answer {
 }
 
 /// Pivots (squared, in units of unit variance) below this many times p are rounding errors of a singular matrix.
-const SINGULAR: f64 = 64.0 * f64::EPSILON;
+pub(in crate::estimator) const SINGULAR: f64 = 64.0 * f64::EPSILON;
 /// A solve that can make no more progress farther than this (relative gap) from the optimum has met a singular problem.
 pub(in crate::estimator) const HOPELESS: f64 = 1e-4;
 

@@ -8,6 +8,7 @@ use crate::error::{Error, Result, Unconverged, check_length, check_scalar};
 use crate::estimator::graphical_lasso::covariance::Covariance;
 use crate::solver::{JointLogDetNewton, Status, Watch};
 
+mod class_weights;
 mod model;
 mod path;
 mod solve;
@@ -15,28 +16,9 @@ mod solve;
 use solve::Scaled;
 
 pub use crate::penalty::Coupling;
+pub use class_weights::ClassWeights;
 pub use model::{JointEdge, JointPrecisionModel};
 pub use path::JointGraphicalPath;
-
-/// How much the likelihood of each class counts. Whatever they are, weights are rescaled to mean 1, so that λ keeps the meaning it
-/// has for one class.
-#[derive(Debug, Clone, PartialEq, Default)]
-#[non_exhaustive]
-pub enum ClassWeights {
-    /// All the same.
-    #[default]
-    Equal,
-    /// In proportion to the numbers of samples n_k.
-    SampleSize,
-    /// Given, positive.
-    Given(Vec<f64>),
-}
-
-impl From<Vec<f64>> for ClassWeights {
-    fn from(weights: Vec<f64>) -> Self {
-        Self::Given(weights)
-    }
-}
 
 /// Joint graphical lasso: sparse precision matrices of K classes that share zeros or values (Danaher, Wang and Witten 2014),
 ///
@@ -47,8 +29,8 @@ impl From<Vec<f64>> for ClassWeights {
 /// ```
 ///
 /// With λ₂ = 0 and equal weights this is a [`GraphicalLasso`](crate::estimator::GraphicalLasso) with λ₁ for each class. The
-/// covariances are divided by n_k (not n_k − 1). λ₁, λ₂ are those of R's JGL with `weights = "equal"` and
-/// `penalize.diagonal = FALSE`.
+/// covariances are divided by n_k (not n_k − 1). The paper's objective has weights n_k: with
+/// [`ClassWeights::SampleSize`] its λ₁ and λ₂ are these times `Σ_k n_k / K`, and its fused form couples the diagonal, too.
 ///
 /// | option | default | meaning |
 /// | --- | --- | --- |
@@ -334,30 +316,6 @@ impl JointGraphicalLasso {
             check_length("class_names", data.len(), names.len())?;
         }
         Ok(data)
-    }
-
-    /// ω, with mean 1.
-    fn weights(&self, data: &[Covariance]) -> Result<Vec<f64>> {
-        let raw = match &self.class_weights {
-            ClassWeights::Equal => return Ok(vec![1.0; data.len()]),
-            ClassWeights::SampleSize => {
-                let sizes = data.iter().map(|class| Some(class.nobservations? as f64)).collect::<Option<Vec<f64>>>();
-                let reason = "covariances do not say of how many samples they are: JointGraphicalLasso::observations";
-                sizes.ok_or(Error::Unsupported { argument: "class_weights", reason })?
-            }
-            ClassWeights::Given(weights) => weights.clone(),
-        };
-        check_length("class_weights", data.len(), raw.len())?;
-        let largest = raw.iter().copied().fold(0.0, f64::max);
-        let mean = raw.iter().map(|w| w / largest).sum::<f64>() / raw.len() as f64;
-        let weights: Vec<f64> = raw.iter().map(|w| w / largest / mean).collect();
-        match (0..raw.len()).find(|&k| !(raw[k].is_finite() && weights[k] > 0.0)) {
-            Some(k) => {
-                let expected = "a finite number > 0";
-                Err(Error::OutOfRange { argument: "class_weights", index: vec![k], value: raw[k], expected })
-            }
-            None => Ok(weights),
-        }
     }
 
     /// One pair of λ, whatever the status.

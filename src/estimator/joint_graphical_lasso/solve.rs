@@ -6,10 +6,11 @@ use crate::error::{Error, Result};
 use crate::estimator::JointPrecisionModel;
 use crate::estimator::graphical_lasso::covariance::Covariance;
 use crate::estimator::graphical_lasso::screening::components;
-use crate::estimator::graphical_lasso::solve::{Answer, HOPELESS};
+use crate::estimator::graphical_lasso::solve::{Answer, HOPELESS, SINGULAR};
 use crate::estimator::joint_graphical_lasso::JointGraphicalLasso;
+use crate::linalg::Cholesky;
 use crate::parallel;
-use crate::penalty::{BlockPenalty, JointEntrywise};
+use crate::penalty::{BlockPenalty, Coupling, JointEntrywise};
 use crate::problem::Certificate;
 use crate::smooth::JointLogDet;
 use crate::solver::{JointBlock, Status, Watch};
@@ -156,6 +157,7 @@ impl<'a> Scaled<'a> {
         let work = 8 * self.data.len() * self.size() * self.size();
         let blocks = parallel::map_indexed(parts.len(), work, |c| {
             let (smooth, penalty) = self.part(&parts[c])?;
+            self.check_free(&parts[c], &smooth)?;
             Ok(JointBlock::new(smooth, penalty, warm.and_then(|warm| self.start(&parts[c], warm))))
         });
         let mut blocks = blocks.into_iter().collect::<Result<Vec<_>>>()?;
@@ -170,6 +172,33 @@ impl<'a> Scaled<'a> {
             return Err(Error::IllPosed { reason });
         }
         self.restore(&parts, &blocks, certificate, status, iterations)
+    }
+
+    /// Rejects collinear variables that no penalty keeps apart: without one every class stands alone, and fusion alone says nothing
+    /// of a change that is the same in all classes.
+    fn check_free(&self, members: &[usize], smooth: &JointLogDet) -> Result<()> {
+        let p = members.len();
+        if p == 1 || self.lambda1 > 0.0 || (self.lambda2 > 0.0 && self.estimator.coupling == Coupling::Group) {
+            return Ok(());
+        }
+        let apart = self.lambda2 == 0.0 || smooth.terms().len() == 1;
+        let mut pooled = vec![0.0; p * p];
+        for (term, weight) in smooth.terms().iter().zip(&self.weights) {
+            let share = weight / self.weights.len() as f64;
+            pooled.iter_mut().zip(term.covariance()).for_each(|(sum, s)| *sum += share * s);
+        }
+        let matrices = if apart { smooth.terms().iter().map(|f| f.covariance()).collect() } else { vec![&pooled[..]] };
+        for s in matrices {
+            let factor = Cholesky::factor(s, p).ok();
+            let least = |i: usize| SINGULAR * p as f64 * s[i * p + i];
+            if !factor.is_some_and(|f| (0..p).all(|i| f.lower(i, i) * f.lower(i, i) > least(i))) {
+                let names: Vec<String> = members.iter().take(5).map(usize::to_string).collect();
+                let more = if p > 5 { ", …" } else { "" };
+                let reason = format!("variables {}{more} are collinear and not penalised", names.join(", "));
+                return Err(Error::IllPosed { reason });
+            }
+        }
+        Ok(())
     }
 
     /// The values of a model at some variables, entry by entry.
