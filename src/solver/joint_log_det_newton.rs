@@ -44,6 +44,9 @@ impl Default for JointLogDetNewton {
     }
 }
 
+/// The smallest share of the gap to which a model is minimised (before the forcing term of all Newton steps).
+const SHARPEST: f64 = 1e-8;
+
 /// One problem on its way to the optimum.
 #[derive(Debug)]
 struct State {
@@ -104,7 +107,7 @@ impl State {
 
     fn done(&self, tolerance: f64) -> bool {
         let certificate = &self.certificate;
-        self.exhausted || certificate.gap <= tolerance * certificate.scale || certificate.gap <= certificate.rounding
+        self.exhausted || certificate.gap <= tolerance * certificate.scale
     }
 
     /// One Newton step; moves on to the next stage when this one has done its work.
@@ -181,7 +184,9 @@ impl State {
         let descent =
             Descent { model: &model, penalty: &inner, lambda, blocks: &blocks, curvatures: &curvatures, nresponses: 1 };
         let mut w = start.clone();
-        sweep_until(&descent, &mut w, model.state(), self.staged.gap, max_sweeps, deadline);
+        // Near the optimum to the square of the gap, so that Newton's method converges as it can.
+        let accuracy = self.staged.gap * (self.staged.gap / self.staged.scale).clamp(SHARPEST, 1.0);
+        sweep_until(&descent, &mut w, model.state(), accuracy, max_sweeps, deadline);
 
         // The step length: positive definite, and an honest share of the predicted decrease.
         let mut predicted = 0.0;
@@ -193,11 +198,13 @@ impl State {
                     pairs(e) * inner_product + inner.value_block(b, lambda, w) - inner.value_block(b, lambda, w0);
             }
         }
-        if predicted >= 0.0 {
+        let rounding = self.staged.rounding;
+        if predicted > rounding {
             self.exhausted = true;
             return;
         }
-        let rounding = self.staged.rounding;
+        // What is left may be less than the rounding errors of Ω.
+        let predicted = predicted.min(0.0);
         let mut length = 1.0;
         for _ in 0..MAX_HALVINGS {
             let mut next = self.theta.clone();
@@ -215,11 +222,11 @@ impl State {
                 self.point = candidate;
                 self.point.invert();
                 let unbounded = (0..p).any(|i| self.theta[block(i * p + i)].iter().any(|t| *t > UNBOUNDED));
-                let before = self.staged.gap;
+                let Certificate { gap, kkt, .. } = self.staged;
                 self.staged = certify(problem, &self.theta, &self.point, &mut self.gradient);
                 // Steps that rounding hides from the objective, or the gap from the certificate, may still close it.
                 let hidden = -predicted <= 1e-3 * rounding || self.staged.gap <= rounding;
-                let closing = self.staged.gap <= 0.5 * before;
+                let closing = self.staged.gap <= 0.5 * gap || self.staged.kkt <= 0.1 * kkt;
                 self.exhausted = unbounded || (hidden && !closing);
                 return;
             }
