@@ -21,7 +21,7 @@ fn samples(n: usize, p: usize, class: usize) -> Array2<f64> {
     for i in 0..n {
         let mut before = 0.0;
         for j in 0..p {
-            let link = if (j + class) % 4 == 0 { 0.0 } else { 0.6 };
+            let link = if (j + class).is_multiple_of(4) { 0.0 } else { 0.6 };
             before = link * before + rng.normal();
             x[[i, j]] = before;
         }
