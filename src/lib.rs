@@ -48,6 +48,8 @@
 //! `fit(&samples)`, `fit_covariance(&s)`, `path`, `cross_validate`, `stability`; models that export their graph and fill in
 //! missing values. Samples with missing values, and data that are not Gaussian, go through a
 //! [`CovarianceEstimate`](estimator::CovarianceEstimate).
+//! missing values. [`JointGraphicalLasso`](estimator::JointGraphicalLasso) fits several classes at once, whose graphs share
+//! edges (group form) or values (fused form).
 //!
 //! # The public API on one screen
 //!
@@ -79,7 +81,7 @@
 //!   [`Partition`](partition::Partition) as solvers see them.
 //! * [`problem`] puts them together: objective, λ_max, and the one place where optimality is certified.
 //! * [`solver`] is "minimise": [`BlockDescent`](solver::BlockDescent), [`Fista`](solver::Fista) and, for log det terms,
-//!   [`LogDetNewton`](solver::LogDetNewton).
+//!   [`LogDetNewton`](solver::LogDetNewton) and [`JointLogDetNewton`](solver::JointLogDetNewton).
 //! * [`estimator`] is Ŵ: builders, `fit`, models; intercept, weights and standardisation are dealt with here.
 //! * [`path`] and [`cross_validation`] are λ, for every estimator.
 //! * [`moments`] is (X, y) without the rows: sums and products that add up over chunks, files and machines.
@@ -132,5 +134,5 @@ pub mod prelude {
     pub use crate::estimator::*;
     pub use crate::partition::Groups;
     pub use crate::path::{FitPath, Grid, Path};
-    pub use crate::solver::{BlockDescent, Fista, Form, LogDetNewton, Status};
+    pub use crate::solver::{BlockDescent, Fista, Form, JointLogDetNewton, LogDetNewton, Status};
 }

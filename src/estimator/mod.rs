@@ -40,6 +40,7 @@ mod elastic_net;
 mod from_moments;
 mod graphical_lasso;
 mod group_lasso;
+mod joint_graphical_lasso;
 mod lasso;
 mod latent_group_lasso;
 mod model;
@@ -54,6 +55,9 @@ pub use graphical_lasso::{
     GraphicalPath, GraphicalStability, PrecisionModel, Rank, Subsamples,
 };
 pub use group_lasso::GroupLasso;
+pub use joint_graphical_lasso::{
+    ClassWeights, Coupling, JointEdge, JointGraphicalLasso, JointGraphicalPath, JointPrecisionModel,
+};
 pub use lasso::Lasso;
 pub use latent_group_lasso::LatentGroupLasso;
 pub use model::{LinearModel, Model, MultiTaskModel};

@@ -13,6 +13,7 @@ pub(crate) use crate::prox::threshold;
 mod elastic_net;
 mod entrywise_l1;
 mod group;
+mod joint_entrywise;
 mod l1;
 mod latent_overlap;
 mod sparse_group;
@@ -20,6 +21,7 @@ mod sparse_group;
 pub use elastic_net::ElasticNetPenalty;
 pub use entrywise_l1::EntrywiseL1;
 pub use group::GroupL2;
+pub use joint_entrywise::{Coupling, JointEntrywise};
 pub use l1::L1;
 pub use latent_overlap::LatentOverlap;
 pub use sparse_group::SparseGroup;
@@ -100,6 +102,11 @@ pub trait BlockPenalty: Sync {
     /// `min{λ ≥ 0 : −g_b ∈ λ∂Ω_b(0)}`; ∞ if no λ will do.
     fn critical_lambda_block(&self, b: usize, g: &[f64]) -> f64;
 
+    /// Whether `−g_b ∈ λ∂Ω_b(0)`, where that is easier to say than the critical λ.
+    fn keeps_zero_block(&self, b: usize, lambda: f64, g: &[f64]) -> bool {
+        self.critical_lambda_block(b, g) <= lambda
+    }
+
     /// `(λΩ_b)*(−g)`; the default is that of a norm: 0 inside the dual ball, ∞ outside.
     fn conjugate_block(&self, b: usize, lambda: f64, g: &[f64]) -> f64 {
         if self.critical_lambda_block(b, g) <= lambda * (1.0 + FEASIBLE) { 0.0 } else { f64::INFINITY }
@@ -129,6 +136,10 @@ pub trait BlockPenalty: Sync {
         let inner: f64 = scratch.iter().zip(w).map(|(g, w)| g * w).sum();
         // The term is >= 0 in exact arithmetic; what rounding leaves below zero is not evidence.
         (self.value_block(b, lambda, w) + inner + conjugate).max(0.0)
+    }
+    /// One block's part of [`Penalty::project_dual`].
+    fn project_dual_block(&self, _b: usize, _lambda: f64, _g: &mut [f64]) -> bool {
+        false
     }
     /// A constant c with `|critical(g) − critical(h)| ≤ c‖g − h‖₂`: what gap-safe screening needs. `None` turns it off.
     fn screening_constant(&self, _b: usize) -> Option<f64> {
@@ -200,12 +211,20 @@ impl<P: BlockPenalty> Penalty for P {
         (0..partition.len()).filter(|&b| self.is_free(b, lambda)).flat_map(|b| partition.block(b)).collect()
     }
 
+    fn project_dual(&self, lambda: f64, g: &mut [f64]) -> bool {
+        let blocks = each_block(self, g);
+        blocks.into_iter().all(|(b, r)| self.project_dual_block(b, lambda, &mut g[r]))
+    }
+
     fn unbalanced_columns(&self, lambda: f64, g: &[f64]) -> Vec<usize> {
         let unbalanced = |critical: f64| critical == f64::INFINITY || (lambda == 0.0 && critical > 0.0);
         let q = g.len() / self.partition().ncols().max(1);
         let mut columns = Vec::new();
         for (b, r) in each_block(self, g) {
-            if !unbalanced(self.critical_lambda_block(b, &g[r.clone()])) {
+            // A projection balances any gradient.
+            if !unbalanced(self.critical_lambda_block(b, &g[r.clone()]))
+                || self.project_dual_block(b, lambda, &mut g[r.clone()].to_vec())
+            {
                 continue;
             }
             // Of a constrained block only the columns that point out of the constraint: the gradient on the others is part

@@ -16,13 +16,14 @@
 //! | [`nonnegative_block_soft_threshold`] | `t‖v‖₂ + [v ≥ 0]` | `(1 − t/‖v₊‖₂)₊ v₊` | Parikh & Boyd 2014, §6.5 |
 //! | [`block_elastic_net`] | `l1‖v‖₂ + l2/2 ‖v‖²` | `(1 − l1/‖v‖₂)₊ v/(1 + l2)` | Zou & Hastie 2005 |
 //! | [`sparse_group`] | `t1‖v‖₁ + t2‖v‖₂` | block of `S(v, t1)` by `t2` | Simon et al. 2013 |
+//! | [`pairwise_fused`] | `t1‖v‖₁ + t2 Σ_{k<l}│v_k − v_l│` | sort, pool, `S(·, t1)` | Hocking et al. 2011 |
 //! | [`latent_overlap`] | `t min Σ ω_g‖v_g‖₂` | `y_j s_j/(1 + s_j)` | Jacob et al. 2009, Mosci et al. 2010 |
 //! | [`project_box`] | `[low ≤ v ≤ high]` | clamp | Parikh & Boyd 2014, §6.2.4 |
 //! | [`project_l1_ball`], [`project_simplex`] | `[‖v‖₁ ≤ r]`, `[v ≥ 0, Σv = r]` | shift and clip | Held et al. 1974, Duchi et al. 2008 |
 //! | [`project_l2_ball`], [`project_linf_ball`] | `[‖v‖ ≤ r]` | shrink, clamp | Parikh & Boyd 2014, §6.5 |
 //!
 //! The dual norms, from which λ_max and screening come, stand beside their operators: [`sparse_group_critical`],
-//! [`latent_overlap_critical`]; of the ℓ₁ norm and the group norm it is `‖g‖_∞` and [`norm2`].
+//! [`pairwise_fused_critical`], [`latent_overlap_critical`]; of the ℓ₁ norm and the group norm it is `‖g‖_∞` and [`norm2`].
 
 mod ball;
 mod block_soft_threshold;
@@ -30,6 +31,7 @@ mod box_constraint;
 mod elastic_net;
 mod latent_multipliers;
 mod latent_overlap;
+mod pairwise_fused;
 mod soft_threshold;
 mod sparse_group;
 
@@ -41,6 +43,7 @@ pub use latent_overlap::{
     LatentOutcome, LatentScratch, LatentValue, latent_overlap, latent_overlap_critical, latent_overlap_decomposition,
     latent_overlap_value,
 };
+pub use pairwise_fused::{pairwise_fused, pairwise_fused_critical};
 pub use soft_threshold::{
     nonnegative_soft_threshold, nonnegative_soft_threshold_slice, soft_threshold, soft_threshold_slice,
     soft_threshold_weighted,

@@ -144,6 +144,14 @@ impl LogDet {
         (distance <= SERIES).then(|| 0.5 * square / (1.0 - distance))
     }
 
+    /// The same where W is not close: by its determinant; `None` if it is not positive definite. `product` is what
+    /// [`near_gap`](Self::near_gap) has left.
+    pub(crate) fn far_gap(&self, at: &LogDetPoint, dual: &[f64], product: &[f64]) -> Option<f64> {
+        let p = self.size;
+        let trace: f64 = (0..p).map(|j| product[j * p + j]).sum();
+        Some(trace - Cholesky::factor(dual, p).ok()?.log_det() - at.log_det)
+    }
+
     /// `m ← WΘ − I`, using the zeros of Θ.
     fn residual(&self, dual: &[f64], theta: &[f64], m: &mut Vec<f64>) {
         let p = self.size;
@@ -235,20 +243,11 @@ impl Smooth for LogDet {
     /// above without any cancellation; `‖E‖² = tr((WΘ − I)²)` needs no inverse. Farther away W is factored; ∞ if it is
     /// not positive definite.
     fn fenchel_young(&self, at: &LogDetPoint, dual: &Vec<f64>, scale: f64) -> f64 {
-        let p = self.size;
         let mut w = self.covariance.clone();
         kernels::axpy(-scale, dual, &mut w);
         let mut m = Vec::new();
-        if let Some(gap) = self.near_gap(at, &w, &mut m) {
-            return gap;
-        }
-        match Cholesky::factor(&w, p) {
-            Ok(factor) => {
-                let trace: f64 = (0..p).map(|j| m[j * p + j]).sum();
-                trace - factor.log_det() - at.log_det
-            }
-            Err(_) => f64::INFINITY,
-        }
+        let near = self.near_gap(at, &w, &mut m);
+        near.or_else(|| self.far_gap(at, &w, &m)).unwrap_or(f64::INFINITY)
     }
 
     fn rounding(&self, at: &LogDetPoint) -> f64 {

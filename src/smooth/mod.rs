@@ -8,11 +8,14 @@ use std::ops::Range;
 
 mod free_space;
 mod gram;
+mod joint_log_det;
 mod linear_predictor;
 mod log_det;
 mod residual;
 
 pub(crate) use gram::{GramCache, GramModel};
+pub use joint_log_det::{JointLogDet, JointLogDetPoint};
+pub(crate) use joint_log_det::{JointLogDetModel, class};
 pub use linear_predictor::{LinearPredictor, PredictorPoint};
 pub(crate) use log_det::LogDetModel;
 pub use log_det::{LogDet, LogDetPoint};

@@ -42,6 +42,15 @@ impl Curvature {
         Self { matrix, largest, spectrum }
     }
 
+    /// A Hessian that is diagonal.
+    pub(super) fn diagonal(values: &[f64]) -> Self {
+        let k = values.len();
+        let largest = values.iter().copied().fold(0.0, f64::max);
+        let mut matrix = vec![0.0; if k == 1 { 0 } else { k * k }];
+        matrix.iter_mut().step_by(k + 1).zip(values).for_each(|(m, v)| *m = *v);
+        Self { matrix, largest, spectrum: None }
+    }
+
     /// `v ← argmin ½(v − w)ᵀH(v − w) + gᵀ(v − w) + λΩ_b(v)`.
     #[inline]
     pub(super) fn minimise<P: BlockPenalty + ?Sized>(
@@ -61,8 +70,8 @@ impl Curvature {
             penalty.prox_block(id, lambda, step, v);
             return;
         }
-        // Zero stays zero: one look at the critical λ saves the rest for most blocks of a sparse problem.
-        if w.iter().all(|&w| w == 0.0) && penalty.critical_lambda_block(id, g) <= lambda {
+        // Zero stays zero: one look at the gradient saves the rest for most blocks of a sparse problem.
+        if w.iter().all(|&w| w == 0.0) && penalty.keeps_zero_block(id, lambda, g) {
             v.fill(0.0);
             return;
         }

@@ -219,7 +219,7 @@ impl LogDetNewton {
 }
 
 /// The certificate of independent problems together.
-fn total(certificates: impl Iterator<Item = Certificate>) -> Certificate {
+pub(super) fn total(certificates: impl Iterator<Item = Certificate>) -> Certificate {
     let zero = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0 };
     certificates.fold(zero, |sum, c| Certificate {
         objective: sum.objective + c.objective,

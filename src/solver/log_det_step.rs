@@ -7,9 +7,9 @@
 
 use std::time::Instant;
 
-use crate::penalty::{EntrywiseL1, L1, Penalty};
+use crate::penalty::{BlockPenalty, EntrywiseL1, L1, Penalty};
 use crate::problem::{Certificate, Problem};
-use crate::smooth::{GramModel, HessianView, LogDet, LogDetModel, LogDetPoint, Smooth};
+use crate::smooth::{GramModel, HessianView, LogDet, LogDetModel, LogDetPoint, Quadratic, Smooth};
 use crate::solver::anderson::Anderson;
 use crate::solver::descent::{Active, Descent, InnerStop, Over, Scratch, single_coordinates};
 use crate::solver::log_det_certificate::{Buffers, certify};
@@ -26,22 +26,22 @@ const EASY_SWEEPS: usize = 8;
 
 /// A start with a gap above this many times p is far from the optimum: full Newton steps would leave the positive definite
 /// matrices, and damped ones creep.
-const FAR: f64 = 1.0;
+pub(super) const FAR: f64 = 1.0;
 
 /// A stage has done its work when its gap is below this many times p.
-const NEAR: f64 = 0.05;
+pub(super) const NEAR: f64 = 0.05;
 
 /// λ falls by this factor from stage to stage.
-const STAGE: f64 = 3.0;
+pub(super) const STAGE: f64 = 3.0;
 
 /// Diagonal entries of Θ (in units of unit variance) beyond which the problem has no solution that numbers can hold.
-const UNBOUNDED: f64 = 1e13;
+pub(super) const UNBOUNDED: f64 = 1e13;
 
 /// Share of the predicted decrease that a step must bring.
-const ARMIJO: f64 = 1e-3;
+pub(super) const ARMIJO: f64 = 1e-3;
 
 /// Halvings of a step before it counts as impossible.
-const MAX_HALVINGS: usize = 60;
+pub(super) const MAX_HALVINGS: usize = 60;
 
 /// A point with its certificate, from which Newton steps start.
 #[derive(Debug)]
@@ -231,8 +231,8 @@ impl NewtonState {
 
 /// Sweeps until one gains less than a share of the outer gap (and of what has been gained), with extrapolation where it takes
 /// many.
-fn sweep_until(
-    descent: &Descent<'_, LogDetModel<'_>, L1>,
+pub(super) fn sweep_until<M: Quadratic, P: BlockPenalty>(
+    descent: &Descent<'_, M, P>,
     w: &mut [f64],
     mut state: Vec<f64>,
     gap: f64,
@@ -248,8 +248,12 @@ fn sweep_until(
         if !descent.sweep(w, &mut state, (Over::All, 0.0), &mut scratch) {
             return;
         }
-        let steps = w.iter().zip(&before).zip(descent.curvatures);
-        let gain: f64 = steps.map(|((w, b), c)| 0.5 * (w - b) * (w - b) * c.largest).sum();
+        let gain: f64 = (descent.blocks.iter().zip(descent.curvatures))
+            .map(|(block, curvature)| {
+                let steps = w[block.cols.clone()].iter().zip(&before[block.cols.clone()]);
+                0.5 * curvature.largest * steps.map(|(w, b)| (w - b) * (w - b)).sum::<f64>()
+            })
+            .sum();
         gained += gain;
         if gain <= FORCING * gained.min(gap) || deadline.is_some_and(|d| Instant::now() >= d) {
             return;

@@ -1,5 +1,5 @@
 //! "minimise": one descent engine ([`BlockDescent`]), one proximal-gradient engine ([`Fista`]), and proximal Newton for
-//! log det terms ([`LogDetNewton`]), whose inner loop is that of descent.
+//! log det terms ([`LogDetNewton`], [`JointLogDetNewton`]), whose inner loop is that of descent.
 //!
 //! Every solver starts anywhere, can be watched, cancelled and limited in iterations and time, cannot fail, and returns
 //! a [`Solution`] that carries its [`Certificate`] and says how it ended.
@@ -20,6 +20,8 @@ mod dual_columns;
 mod engine;
 mod fista;
 mod forms;
+mod joint_certificate;
+mod joint_log_det_newton;
 mod log_det_certificate;
 mod log_det_newton;
 mod log_det_step;
@@ -29,6 +31,8 @@ mod working_set;
 
 pub use block_descent::{BlockDescent, Form};
 pub use fista::{Fista, Momentum};
+pub(crate) use joint_log_det_newton::JointBlock;
+pub use joint_log_det_newton::JointLogDetNewton;
 pub use log_det_newton::LogDetNewton;
 pub(crate) use log_det_newton::{BlockStart, NewtonBlock};
 

@@ -10,6 +10,7 @@ mod equalities;
 mod goldens;
 mod graphical_lasso;
 mod invariances;
+mod joint_graphical_lasso;
 mod moments;
 mod penalty_laws;
 #[cfg(feature = "plot")]

@@ -12,6 +12,9 @@ fn l1(v: &[f64]) -> f64 {
 fn square(v: &[f64]) -> f64 {
     v.iter().map(|x| x * x).sum()
 }
+fn differences(v: &[f64]) -> f64 {
+    (0..v.len()).map(|k| (0..k).map(|l| (v[k] - v[l]).abs()).sum::<f64>()).sum()
+}
 fn only_if(condition: bool, value: f64) -> f64 {
     if condition { value } else { f64::INFINITY }
 }
@@ -20,7 +23,7 @@ fn nonnegative(v: &[f64]) -> bool {
 }
 
 /// Name, prox with parameter t, and the function it is the prox of.
-const OPERATORS: [Operator; 11] = [
+const OPERATORS: [Operator; 13] = [
     ("l1", |v, t| soft_threshold_slice(v, t), |v, t| t * l1(v)),
     (
         "weighted l1",
@@ -37,6 +40,12 @@ const OPERATORS: [Operator; 11] = [
     ),
     ("block elastic net", |v, t| _ = block_elastic_net(v, t, 0.7), |v, t| t * norm2(v) + 0.35 * square(v)),
     ("sparse group", |v, t| _ = sparse_group(v, 0.6 * t, 0.8 * t), |v, t| t * (0.6 * l1(v) + 0.8 * norm2(v))),
+    ("pairwise fused", |v, t| pairwise_fused(v, 0.0, 0.4 * t, &mut [0; 4]), |v, t| 0.4 * t * differences(v)),
+    (
+        "sparse pairwise fused",
+        |v, t| pairwise_fused(v, 0.6 * t, 0.3 * t, &mut [0; 4]),
+        |v, t| t * (0.6 * l1(v) + 0.3 * differences(v)),
+    ),
     ("box", |v, t| project_box(v, -t, 2.0 * t), |v, t| only_if(v.iter().all(|&x| -t <= x && x <= 2.0 * t), 0.0)),
     ("l1 ball", |v, t| project_l1_ball(v, t, &mut [0.0; 4]), |v, t| only_if(l1(v) <= t * (1.0 + 1e-14), 0.0)),
     ("l2 ball", |v, t| project_l2_ball(v, t), |v, t| only_if(norm2(v) <= t * (1.0 + 1e-14), 0.0)),
@@ -119,6 +128,30 @@ proptest! {
         let norm_at = |lambda: f64| sparse_group(&mut g.clone(), lambda * tau, lambda * (1.0 - tau) * omega);
         prop_assert_eq!(norm_at(critical * (1.0 + 1e-13)), 0.0);
         prop_assert!(critical == 0.0 || norm_at(critical * (1.0 - 1e-13)) > 0.0);
+    }
+
+    #[test]
+    fn fused_critical_is_the_least_lambda_with_prox_zero(g in points(), l1 in 0.05..2.0f64, l2 in 0.0..2.0f64) {
+        let critical = pairwise_fused_critical(&g, l1, l2, &mut [0; 4]);
+        let zero_at = |lambda: f64| {
+            let mut v = g.clone();
+            pairwise_fused(&mut v, lambda * l1, lambda * l2, &mut [0; 4]);
+            v.iter().all(|&v| v == 0.0)
+        };
+        prop_assert!(zero_at(critical * (1.0 + 1e-12)));
+        prop_assert!(critical == 0.0 || !zero_at(critical * (1.0 - 1e-12)));
+    }
+
+    #[test]
+    fn fused_values_do_not_depend_on_the_order_of_classes(y in points(), t1 in 0.0..2.0f64, t2 in 0.0..2.0f64) {
+        let (mut a, mut b) = (y.clone(), y);
+        b.reverse();
+        pairwise_fused(&mut a, t1, t2, &mut [0; 4]);
+        pairwise_fused(&mut b, t1, t2, &mut [0; 4]);
+        b.reverse();
+        for (a, b) in a.iter().zip(&b) {
+            prop_assert!((a - b).abs() <= 1e-14);
+        }
     }
 
     #[test]

@@ -8,14 +8,14 @@ use crate::linalg::{self, Cholesky};
 
 /// A covariance matrix with the moments that belong to it.
 #[derive(Debug, Clone)]
-pub(super) struct Covariance {
-    pub(super) size: usize,
+pub(in crate::estimator) struct Covariance {
+    pub(in crate::estimator) size: usize,
     /// S, both triangles, exactly symmetric.
-    pub(super) values: Vec<f64>,
+    pub(in crate::estimator) values: Vec<f64>,
     /// Mean of each variable (0 if unknown or assumed).
-    pub(super) mean: Vec<f64>,
+    pub(in crate::estimator) mean: Vec<f64>,
     /// Number of observations, if there were any.
-    pub(super) nobservations: Option<usize>,
+    pub(in crate::estimator) nobservations: Option<usize>,
 }
 
 /// Entries of a covariance may differ from their mirror images by this share of the standard deviations.
@@ -29,7 +29,7 @@ const CONSTANT: f64 = 16.0 * f64::EPSILON;
 
 impl Covariance {
     /// `Σ_i s_i (x_i − x̄)(x_i − x̄)ᵀ / Σ_i s_i` of the chosen rows of n×p samples.
-    pub(super) fn of_samples<S: Data<Elem = f64>>(
+    pub(in crate::estimator) fn of_samples<S: Data<Elem = f64>>(
         samples: &ArrayBase<S, Ix2>,
         rows: Option<&[usize]>,
         weights: Option<&[f64]>,
@@ -102,7 +102,7 @@ impl Covariance {
     }
 
     /// A matrix given by the user.
-    pub(super) fn given<S: Data<Elem = f64>>(s: &ArrayBase<S, Ix2>) -> Result<Self> {
+    pub(in crate::estimator) fn given<S: Data<Elem = f64>>(s: &ArrayBase<S, Ix2>) -> Result<Self> {
         let p = s.nrows();
         check_length("covariance columns", p, s.ncols())?;
         if p == 0 {

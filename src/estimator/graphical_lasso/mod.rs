@@ -9,7 +9,7 @@ use crate::penalty;
 use crate::solver::{Fista, LogDetNewton, Status, Stopping, Watch};
 
 mod acyclic;
-mod covariance;
+pub(super) mod covariance;
 mod cross_validation;
 mod em;
 mod estimate;
@@ -20,8 +20,8 @@ mod information;
 mod model;
 mod nonparanormal;
 mod path;
-mod screening;
-mod solve;
+pub(super) mod screening;
+pub(super) mod solve;
 mod stability;
 mod weights;
 

@@ -54,7 +54,12 @@ pub struct PrecisionModel {
 }
 
 impl PrecisionModel {
-    pub(super) fn assemble(answer: Answer, data: &Covariance, lambda: f64, names: Option<Vec<String>>) -> Result<Self> {
+    pub(in crate::estimator) fn assemble(
+        answer: Answer,
+        data: &Covariance,
+        lambda: f64,
+        names: Option<Vec<String>>,
+    ) -> Result<Self> {
         let p = data.size;
         let matrix = |values: Vec<f64>| {
             Array2::from_shape_vec((p, p).f(), values).map_err(|_| Error::Length {
@@ -80,7 +85,7 @@ impl PrecisionModel {
     }
 
     /// Θ and Θ⁻¹ as they are stored.
-    pub(super) fn values(&self) -> Option<(&[f64], &[f64])> {
+    pub(in crate::estimator) fn values(&self) -> Option<(&[f64], &[f64])> {
         Some((self.precision.as_slice_memory_order()?, self.covariance.as_slice_memory_order()?))
     }
 

@@ -3,7 +3,7 @@
 
 /// Connected components of the graph on p vertices with an edge wherever `linked(i, j)`, which is symmetric: each sorted,
 /// ordered by their first vertex. It is asked for many i and one j after the other, as a matrix by columns is read.
-pub(super) fn components(p: usize, linked: impl Fn(usize, usize) -> bool) -> Vec<Vec<usize>> {
+pub(in crate::estimator) fn components(p: usize, linked: impl Fn(usize, usize) -> bool) -> Vec<Vec<usize>> {
     let mut component = vec![usize::MAX; p];
     let mut found: Vec<Vec<usize>> = Vec::new();
     let mut unseen: Vec<usize> = (0..p).collect();

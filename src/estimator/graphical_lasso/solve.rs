@@ -17,20 +17,20 @@ use crate::solver::{BlockStart, NewtonBlock, Solver, Start, Status, Watch};
 
 /// An answer in the user's units.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) precision: Vec<f64>,
-    pub(super) covariance: Vec<f64>,
+pub(in crate::estimator) struct Answer {
+    pub(in crate::estimator) precision: Vec<f64>,
+    pub(in crate::estimator) covariance: Vec<f64>,
     /// log det of the precision.
-    pub(super) log_det: f64,
-    pub(super) certificate: Certificate,
-    pub(super) status: Status,
-    pub(super) iterations: usize,
+    pub(in crate::estimator) log_det: f64,
+    pub(in crate::estimator) certificate: Certificate,
+    pub(in crate::estimator) status: Status,
+    pub(in crate::estimator) iterations: usize,
 }
 
 /// Pivots (squared, in units of unit variance) below this many times p are rounding errors of a singular matrix.
-const SINGULAR: f64 = 64.0 * f64::EPSILON;
+pub(in crate::estimator) const SINGULAR: f64 = 64.0 * f64::EPSILON;
 /// A solve that can make no more progress farther than this (relative gap) from the optimum has met a singular problem.
-const HOPELESS: f64 = 1e-4;
+pub(in crate::estimator) const HOPELESS: f64 = 1e-4;
 
 /// The problem at one λ. All of it is in units in which the diagonal of the estimated covariance, which is known in
 /// advance (`S_ii`, or `S_ii + λΛ_ii` if the diagonal is penalised), is one: thresholds become `λΛ_ij / (d_i d_j)`.
