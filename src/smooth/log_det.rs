@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::error::{Result, check_finite, check_length};
+use crate::error::{Error, Result, check_finite, check_length};
 use crate::kernels;
 use crate::linalg::{self, Cholesky};
 use crate::smooth::{Quadratic, Smooth};
@@ -68,14 +68,34 @@ impl LogDetPoint {
 /// Up to this distance `‖Θ^½ W Θ^½ − I‖_F` the second-order bound replaces the determinant.
 const SERIES: f64 = 0.25;
 
+/// What rounding may make of the sum of squares that it is, for each variable.
+const NEGATIVE: f64 = 1e-12;
+
 impl LogDet {
     /// The term for a symmetric p×p matrix S (p² values).
     ///
     /// # Errors
-    /// A wrong length, NaN or infinity.
+    /// No variables, a wrong length, NaN or infinity, a matrix that is not symmetric to the last bit, a diagonal entry that is
+    /// not positive.
     pub fn new(size: usize, covariance: Vec<f64>) -> Result<Self> {
-        check_length("covariance", size * size, covariance.len())?;
+        if size == 0 {
+            return Err(Error::Empty { argument: "covariance" });
+        }
+        check_length("covariance", size.saturating_mul(size), covariance.len())?;
         check_finite("covariance", &covariance)?;
+        for j in 0..size {
+            let value = covariance[j * size + j];
+            if value <= 0.0 {
+                let expected = "a variance > 0";
+                return Err(Error::OutOfRange { argument: "covariance", index: vec![j, j], value, expected });
+            }
+            for i in 0..j {
+                let difference = (covariance[j * size + i] - covariance[i * size + j]).abs();
+                if difference != 0.0 {
+                    return Err(Error::NotSymmetric { argument: "covariance", row: j, column: i, difference });
+                }
+            }
+        }
         Ok(Self { size, covariance })
     }
 
@@ -139,7 +159,11 @@ impl LogDet {
     /// overwritten.
     pub(crate) fn near_gap(&self, at: &LogDetPoint, dual: &[f64], product: &mut Vec<f64>) -> Option<f64> {
         self.residual(dual, &at.theta, product);
-        let square = trace_of_square(product, self.size).max(0.0);
+        let square = trace_of_square(product, self.size);
+        if square < -NEGATIVE * self.size as f64 {
+            return None; // Θ is not symmetric, or rounding errors are all there is
+        }
+        let square = square.max(0.0);
         let distance = square.sqrt();
         (distance <= SERIES).then(|| 0.5 * square / (1.0 - distance))
     }

@@ -28,7 +28,7 @@ pub(super) fn certify(
     let Buffers { dual, product, gradient } = buffers;
     let (theta, inverse) = (at.theta(), at.inverse());
     if inverse.len() == theta.len() {
-        let (mut kkt, mut value, mut slack) = (0.0f64, 0.0, 0.0);
+        let (mut kkt, mut value) = (0.0f64, 0.0);
         dual.clear();
         dual.extend(smooth.covariance().iter().zip(inverse).zip(theta).enumerate().map(|(k, ((&s, &w), &x))| {
             let (g, t) = (s - w, penalty.threshold(lambda, k));
@@ -43,14 +43,13 @@ pub(super) fn certify(
                 let border = -t * x.signum();
                 kkt = kkt.max((g - border).abs());
                 value += t * x.abs();
-                slack += (t * x.abs() + border * x).abs(); // zero, but that rounding says so
                 s - border
             }
         }));
         if let Some(gap) = smooth.near_gap(at, dual, product).filter(|_| value.is_finite()) {
             let objective = smooth.value(at) + value;
             let rounding = smooth.rounding(at) + 16.0 * f64::EPSILON * value;
-            return Certificate { objective, gap: gap + slack, rounding, kkt, scale };
+            return Certificate { objective, gap, rounding, kkt, scale };
         }
     }
     gradient.resize(theta.len(), 0.0);

@@ -204,8 +204,7 @@ impl LogDetNewton {
                     piece.iter_mut().for_each(|b| b.at.certify(&Problem::new(&b.smooth, &b.penalty, 1.0)));
                 });
                 let certificate = whole(blocks);
-                let closed = certificate.gap <= tolerance * certificate.scale;
-                return (certificate, if closed { Status::Converged } else { status }, iterations);
+                return (certificate, upgraded(status, &certificate, tolerance), iterations);
             }
             iterations += 1;
             crate::parallel::for_each_chunk(blocks, 1, work, |_, piece| {
@@ -216,6 +215,12 @@ impl LogDetNewton {
             });
         }
     }
+}
+
+/// The status if the certificate came only after the verdict.
+fn upgraded(status: Status, certificate: &Certificate, tolerance: f64) -> Status {
+    let closed = certificate.objective.is_finite() && certificate.gap <= tolerance * certificate.scale;
+    if closed { Status::Converged } else { status }
 }
 
 /// The certificate of independent problems together.
@@ -250,6 +255,7 @@ impl Solver<LogDet, EntrywiseL1> for LogDetNewton {
                     Progression::Newton(state) => (state.certificate, state.point.theta().to_vec()),
                     Progression::Columns { columns, .. } => (certificate, columns.precision()),
                 };
+                let status = upgraded(status, &certificate, self.stopping.tolerance);
                 return Solution { coefficients, certificate, status, iterations };
             }
             iterations += 1;

@@ -17,6 +17,10 @@ use crate::solver::newton::Factor;
 
 /// The descent on the model ends when a sweep gains less than this share of the outer gap.
 const FORCING: f64 = 1e-2;
+const LEAST_FORCING: f64 = 1e-10;
+
+/// Steps without half of the gap gone after which there will be none.
+const MOST_IDLE: usize = 200;
 
 /// Up to this many free entries the Hessian of the model is stored (it is then small enough to be factored, too).
 const GRAM_ENTRIES: usize = 300;
@@ -54,6 +58,11 @@ pub(super) struct NewtonState {
     stage: f64,
     /// The certificate of the stage.
     staged: Certificate,
+    /// Share of the outer gap that the minimiser of the stored model may leave.
+    forcing: f64,
+    /// The smallest gap so far, and the steps since it was half of what it had been.
+    smallest: f64,
+    idle: usize,
     gradient: Vec<f64>,
     buffers: Buffers,
 }
@@ -78,8 +87,16 @@ impl NewtonState {
         state
     }
 
-    /// Starts at Θ if it is positive definite.
+    /// Starts at Θ if it is symmetric, positive definite and zero where it has to be.
     pub(super) fn at(problem: &Problem<'_, LogDet, EntrywiseL1>, theta: Vec<f64>) -> Option<Self> {
+        let p = problem.smooth.size();
+        let fits = |i: usize, j: usize| {
+            let (a, b) = (theta[j * p + i], theta[i * p + j]);
+            a == b && (a == 0.0 || problem.penalty.threshold(problem.lambda, j * p + i) < f64::INFINITY)
+        };
+        if !(0..p).all(|j| (0..=j).all(|i| fits(i, j))) {
+            return None;
+        }
         let point = problem.smooth.factor(theta);
         problem.smooth.value(&point).is_finite().then(|| Self::from(problem, point))
     }
@@ -89,8 +106,18 @@ impl NewtonState {
         let none = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0 };
         let gradient = vec![0.0; problem.len()];
         let buffers = Buffers::default();
-        let mut state =
-            Self { point, certificate: none, exhausted: false, stage: 1.0, staged: none, gradient, buffers };
+        let mut state = Self {
+            point,
+            certificate: none,
+            exhausted: false,
+            stage: 1.0,
+            staged: none,
+            forcing: FORCING,
+            smallest: f64::INFINITY,
+            idle: 0,
+            gradient,
+            buffers,
+        };
         state.certify(problem);
         state
     }
@@ -112,9 +139,18 @@ impl NewtonState {
         deadline: Option<Instant>,
     ) {
         let staged = Problem { lambda: self.stage * problem.lambda, ..*problem };
+        let before = self.staged.gap;
         self.newton_step(&staged, max_sweeps, deadline);
+        // A step that gained little may have had a poor direction.
+        self.forcing = if self.staged.gap <= 0.5 * before { FORCING } else { (0.1 * self.forcing).max(LEAST_FORCING) };
         if self.stage == 1.0 {
             self.certificate = self.staged;
+            self.idle += 1;
+            if self.staged.gap <= 0.5 * self.smallest {
+                (self.smallest, self.idle) = (self.staged.gap, 0);
+            }
+            // The problem has no solution, or none that numbers can find.
+            self.exhausted |= self.idle >= MOST_IDLE;
             return;
         }
         if self.exhausted || self.staged.gap <= NEAR * self.staged.scale {
@@ -162,8 +198,8 @@ impl NewtonState {
             let (hessian, g) = model.gram();
             let view = HessianView { values: &hessian, stride: entries.len() };
             let stop = InnerStop {
-                gap: FORCING * self.staged.gap.min(p as f64),
-                max_sweeps: 10 * max_sweeps, // cheap ones
+                gap: self.forcing * self.staged.gap.min(p as f64),
+                max_sweeps: max_sweeps.saturating_mul(10), // cheap ones
                 deadline,
                 anderson: 5,
                 newton: true,

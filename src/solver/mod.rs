@@ -199,9 +199,10 @@ impl<'w> Run<'w> {
         let stuck = certificate.gap >= 0.5 * self.last_gap;
         self.last_gap = certificate.gap;
         // ∞ ≤ ∞ (squares that overflow, a start outside of the domain of Ω) is no proof.
-        if certificate.gap.is_finite() && certificate.gap <= self.stopping.tolerance * certificate.scale {
+        let proven = certificate.gap.is_finite() && certificate.objective.is_finite();
+        if proven && certificate.gap <= self.stopping.tolerance * certificate.scale {
             Some(Status::Converged)
-        } else if certificate.gap.is_finite() && certificate.gap <= certificate.rounding && stuck {
+        } else if proven && certificate.gap <= certificate.rounding && stuck {
             Some(Status::Stalled)
         } else if cancelled {
             Some(Status::Cancelled)

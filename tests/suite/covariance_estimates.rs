@@ -81,7 +81,7 @@ fn ranks_and_pairwise_covariances_are_those_of_other_programs() {
             assert!(largest_difference(found.covariance(), &expected) < 1e-11, "{data}");
         }
         let counts = matrix(&of["counts"]);
-        let (i, j, rows) = found.smallest_pair();
+        let (i, j, rows) = found.smallest_pair().unwrap();
         let smallest = counts.iter().copied().fold(f64::INFINITY, f64::min);
         assert!(counts[[i, j]] == smallest && rows as f64 == smallest);
         assert_eq!(found.observations(), Some(rows));
@@ -224,13 +224,16 @@ fn fewer_samples_than_variables_are_not_moved() {
 fn one_variable_and_two_rows() {
     let one = array![[1.0], [NAN], [4.0], [7.0]];
     let estimate = CovarianceEstimate::pairwise(&one).unwrap();
-    assert_eq!((estimate.covariance()[[0, 0]], estimate.mean()[0], estimate.smallest_pair()), (6.0, 4.0, (0, 0, 3)));
+    assert_eq!(
+        (estimate.covariance()[[0, 0]], estimate.mean()[0], estimate.smallest_pair()),
+        (6.0, 4.0, Some((0, 0, 3)))
+    );
     let em = GraphicalLasso::new(0.3).fit_em(&one, &Em::default()).unwrap();
     assert!((em.model().covariance()[[0, 0]] - 6.0).abs() < 1e-12);
     let two = array![[1.0, 5.0], [2.0, 3.0]];
     for rank in RANKS {
         let estimate = CovarianceEstimate::nonparanormal(&one, rank).unwrap();
-        assert_eq!((estimate.covariance().to_owned(), estimate.smallest_pair()), (array![[1.0]], (0, 0, 3)));
+        assert_eq!((estimate.covariance().to_owned(), estimate.smallest_pair()), (array![[1.0]], Some((0, 0, 3))));
         let estimate = CovarianceEstimate::nonparanormal(&two, rank).unwrap();
         assert!((estimate.covariance()[[0, 1]] + 1.0).abs() < 1e-12, "{rank:?}");
         assert!(GraphicalLasso::new(0.1).fit_estimate(&estimate).is_ok());
@@ -545,4 +548,25 @@ fn bad_weights_matrices_and_options_are_named() {
     // The number of observations can be said.
     let model = GraphicalLasso::new(0.1).observations(7).fit_estimate(&estimate).unwrap();
     assert_eq!(model.observations(), Some(7));
+}
+
+#[test]
+fn an_iteration_whose_maximisation_met_its_limit_is_not_convergence() {
+    let x = array![[1.0, 2.0], [2.0, f64::NAN], [3.0, 5.0], [f64::NAN, 1.0], [0.0, 0.5], [4.0, 4.0]];
+    for lasso in
+        [GraphicalLasso::new(0.1).max_iterations(1), GraphicalLasso::new(0.1).time_limit(std::time::Duration::ZERO)]
+    {
+        let em = lasso.accept_unconverged(true).fit_em(&x, &Em::default()).unwrap();
+        let settled = matches!(em.model().status(), Status::Converged | Status::Stalled);
+        assert!(!em.converged() || settled, "{:?}", em.model().status());
+        assert!(em.objective().windows(2).all(|w| w[1] <= w[0] + 1e-9), "{:?}", em.objective());
+    }
+}
+
+#[test]
+fn what_is_beyond_projection_is_said_to_be() {
+    for v in [1e20, 1e50, 1e140] {
+        let found = CovarianceEstimate::nearest(&array![[1.0, v, 0.0], [v, 1.0, -v], [0.0, -v, 1.0]]);
+        assert!(matches!(found, Err(Error::OutOfRange { argument: "covariance", .. })), "{v}");
+    }
 }

@@ -16,6 +16,8 @@ pub(in crate::estimator) struct Covariance {
     pub(in crate::estimator) mean: Vec<f64>,
     /// Number of observations, if there were any.
     pub(in crate::estimator) nobservations: Option<usize>,
+    /// Whether an error is one of the samples, not of a matrix that was given.
+    pub(in crate::estimator) of_samples: bool,
 }
 
 /// Entries of a covariance may differ from their mirror images by this share of the standard deviations.
@@ -65,7 +67,7 @@ impl Covariance {
         };
         let mut x = vec![0.0; n * p];
         let mut mean = vec![0.0; p];
-        let mut constant = None;
+        let mut constant = Vec::new();
         for (j, column) in x.chunks_exact_mut(n).enumerate() {
             for (x, &i) in column.iter_mut().zip(rows) {
                 *x = samples[[i, j]];
@@ -80,13 +82,13 @@ impl Covariance {
             }
             column.iter_mut().zip(&weights).for_each(|(x, s)| *x *= s.sqrt());
             let variance: f64 = column.iter().map(|x| x * x).sum();
-            if variance.sqrt() <= CONSTANT * mean[j].abs() && constant.is_none() {
-                constant = Some(j);
+            if variance.sqrt() <= CONSTANT * mean[j].abs() {
+                constant.push(j);
             }
         }
         let mut values = vec![0.0; p * p];
         linalg::gram(&x, n, p, &mut values);
-        if let Some(j) = constant {
+        for j in constant {
             values[j * p + j] = 0.0;
             (0..p).for_each(|i| (values[i * p + j], values[j * p + i]) = (0.0, 0.0));
         }
@@ -98,7 +100,7 @@ impl Covariance {
             return Err(Error::OutOfRange { argument: "samples", index: vec![j], value, expected });
         }
         let nobservations = Some(weights.iter().filter(|&&s| s > 0.0).count());
-        Ok(Self { size: p, values, mean, nobservations })
+        Ok(Self { size: p, values, mean, nobservations, of_samples: true })
     }
 
     /// A matrix given by the user.
@@ -110,7 +112,7 @@ impl Covariance {
         }
         // By rows or by columns: a symmetric matrix is the same.
         let owned;
-        let raw = match s.as_slice_memory_order() {
+        let raw = match s.as_slice().or_else(|| s.t().to_slice()) {
             Some(values) => values,
             None => {
                 owned = s.iter().copied().collect::<Vec<f64>>();
@@ -160,7 +162,7 @@ impl Covariance {
             let difference = (s[[row, column]] - s[[column, row]]).abs();
             return Err(Error::NotSymmetric { argument: "covariance", row, column, difference });
         }
-        let covariance = Self { size: p, values, mean: vec![0.0; p], nobservations: None };
+        let covariance = Self { size: p, values, mean: vec![0.0; p], nobservations: None, of_samples: false };
         covariance.check_semidefinite(&deviation)?;
         Ok(covariance)
     }

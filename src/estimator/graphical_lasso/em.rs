@@ -82,7 +82,8 @@ impl EmModel {
         self.objective.len() - 1
     }
 
-    /// Whether the last iteration changed less than the tolerance. False only if `accept_unconverged` allows it.
+    /// Whether the last iteration changed less than the tolerance and its maximisation converged. False only if
+    /// `accept_unconverged` allows it.
     pub fn converged(&self) -> bool {
         self.converged
     }
@@ -181,7 +182,7 @@ impl GraphicalLasso {
         let mut diagonal = vec![0.0; p * p];
         (0..p).for_each(|j| diagonal[j * p + j] = variance[j]);
         let nobservations = self.observations.or(Some(data.rows));
-        let start = Covariance { size: p, values: diagonal, mean, nobservations };
+        let start = Covariance { size: p, values: diagonal, mean, nobservations, of_samples: true };
 
         // The scale of the penalty must not move with the covariance, or there is no one objective.
         let mut inner = Self { sample_weights: None, ..self.clone() };
@@ -205,15 +206,27 @@ impl GraphicalLasso {
         };
         let patterns = data.patterns();
         let mut objective: Vec<f64> = Vec::new();
+        let mut previous: Option<(PrecisionModel, f64)> = None;
         let (converged, last) = loop {
             let found = data.expectation(&patterns, &model, self.assume_centered)?;
             let value = found.value + penalty(&model);
-            let done = objective.last().is_some_and(|before| before - value <= em.tolerance * p as f64);
-            objective.push(value);
-            if done || objective.len() > em.max_iterations {
-                break (done, found.value);
+            // A maximisation that met its limit may even have lost something.
+            let settled = matches!(model.status(), Status::Converged | Status::Stalled);
+            if let (Some(&best), Some((kept, likelihood))) = (objective.last(), &previous)
+                && value > best
+                && !settled
+            {
+                model = PrecisionModel::clone(kept);
+                break (false, *likelihood);
             }
-            let covariance = Covariance { size: p, values: found.covariance, mean: found.mean, nobservations };
+            let still = objective.last().is_some_and(|before| before - value <= em.tolerance * p as f64);
+            objective.push(value);
+            if still || objective.len() > em.max_iterations {
+                break (still && settled, found.value);
+            }
+            previous = Some((model.clone(), found.value));
+            let covariance =
+                Covariance { size: p, values: found.covariance, mean: found.mean, nobservations, of_samples: true };
             model = self.accept(inner.solve_one(&covariance, self.lambda, Some(&model), &mut ())?)?;
         };
         if !converged && !self.accept_unconverged {

@@ -50,6 +50,8 @@ pub struct CovarianceEstimate {
 
 /// Entries of a matrix may differ from their mirror images by this share of the standard deviations.
 const ASYMMETRY: f64 = 1e-8;
+/// The projection of larger "correlations" is not exact any more.
+const LARGEST: f64 = 1e6;
 /// Eigenvalues above minus this many times p and the largest one are those of a singular matrix, rounded.
 const ROUNDING: f64 = 16.0 * f64::EPSILON;
 
@@ -58,7 +60,8 @@ impl CovarianceEstimate {
     /// from elsewhere (polychoric, partial, rounded), which need not be positive semidefinite.
     ///
     /// # Errors
-    /// A matrix that is empty, not square, not symmetric, holds NaN or infinity or a variance that is not positive.
+    /// A matrix that is empty, not square, not symmetric, holds NaN or infinity, a variance that is not positive, or a
+    /// covariance beyond 10⁶ times the product of the standard deviations.
     ///
     /// ```
     /// use ndarray::array;
@@ -90,11 +93,15 @@ impl CovarianceEstimate {
             for i in 0..=j {
                 let (a, b) = (matrix[[i, j]], matrix[[j, i]]);
                 let difference = (a - b).abs();
-                let size = a.abs().max(b.abs()).max((matrix[[i, i]] * matrix[[j, j]]).sqrt());
+                let size = a.abs().max(b.abs()).max(matrix[[i, i]].sqrt() * matrix[[j, j]].sqrt());
                 if difference > ASYMMETRY * size {
                     return Err(Error::NotSymmetric { argument, row: j, column: i, difference });
                 }
                 let mean = 0.5 * a + 0.5 * b;
+                if mean.abs() / matrix[[i, i]].sqrt() / matrix[[j, j]].sqrt() > LARGEST {
+                    let expected = "at most 1e6 times the product of the standard deviations";
+                    return Err(Error::OutOfRange { argument, index: vec![j, i], value: mean, expected });
+                }
                 (values[j * p + i], values[i * p + j]) = (mean, mean);
             }
         }
@@ -164,10 +171,10 @@ impl CovarianceEstimate {
         self.missing
     }
 
-    /// The two variables i ≤ j with the fewest rows in common (the first such pair), and how many these are; `(0, 0, 0)` for
-    /// a matrix from elsewhere. One variable alone is a pair with itself.
-    pub fn smallest_pair(&self) -> (usize, usize, usize) {
-        self.smallest_pair
+    /// The two variables i ≤ j with the fewest rows in common (the first such pair), and how many these are; `None` for a
+    /// matrix from elsewhere. One variable alone is a pair with itself.
+    pub fn smallest_pair(&self) -> Option<(usize, usize, usize)> {
+        self.observations.map(|_| self.smallest_pair)
     }
 
     /// The smallest eigenvalue of the correlations before the projection.
@@ -257,6 +264,7 @@ impl GraphicalLasso {
             return Err(Error::Unsupported { argument: "sample_weights", reason });
         }
         Ok(Covariance {
+            of_samples: false,
             size: estimate.mean.len(),
             // Symmetric, so the same by rows and by columns.
             values: estimate.covariance.iter().copied().collect(),

@@ -37,7 +37,7 @@ impl CovarianceEstimate {
     /// let estimate = CovarianceEstimate::pairwise(&samples)?;
     /// let expected = ((1.0 - 3.0) * (2.0 - 4.0) + (5.0 - 3.0) * (4.0 - 4.0) + (3.0 - 3.0) * (6.0 - 4.0)) / 3.0;
     /// assert!((estimate.covariance()[[0, 1]] - expected).abs() < 1e-14);
-    /// assert_eq!(estimate.smallest_pair(), (0, 1, 3));
+    /// assert_eq!(estimate.smallest_pair(), Some((0, 1, 3)));
     /// # Ok::<(), sparsereg::Error>(())
     /// ```
     pub fn pairwise<S: Data<Elem = f64>>(samples: &ArrayBase<S, Ix2>) -> Result<Self> {

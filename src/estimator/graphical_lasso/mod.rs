@@ -87,8 +87,9 @@ impl From<Fista> for GraphicalMethod {
 /// | `time_limit` | none | of one fit |
 /// | `accept_unconverged` | false | return a model instead of [`Error::NotConverged`] |
 ///
-/// The answer is exact in the sense of its certificate: the gap is taken at a feasible dual point, the covariance
-/// `S + clip(Θ⁻¹ − S, ±λΛ)`.
+/// The answer is exact in the sense of its certificate: the gap is taken at a feasible dual point, a covariance whose distance
+/// from S is λΛ on the edges and at most that elsewhere. Where rounding ends the progress before the tolerance is met, the
+/// status is [`Status::Stalled`]; such a model is returned if its gap / p is below 1e-4, [`Error::IllPosed`] otherwise.
 ///
 /// ```
 /// use ndarray::array;
@@ -323,6 +324,7 @@ impl GraphicalLasso {
     /// # Errors
     /// As [`fit`](Self::fit).
     pub fn lambda_max<S: Data<Elem = f64>>(&self, samples: &ArrayBase<S, Ix2>) -> Result<f64> {
+        self.check()?;
         self.lambda_max_of(&self.moments(samples, None)?)
     }
 
@@ -331,6 +333,7 @@ impl GraphicalLasso {
     /// # Errors
     /// As [`fit_covariance`](Self::fit_covariance).
     pub fn lambda_max_covariance<S: Data<Elem = f64>>(&self, covariance: &ArrayBase<S, Ix2>) -> Result<f64> {
+        self.check()?;
         self.lambda_max_of(&self.given(covariance)?)
     }
 
@@ -348,9 +351,17 @@ impl GraphicalLasso {
         }
         let only_free = |w: f64| if w == 0.0 { 0.0 } else { f64::INFINITY };
         let free = Array2::from_shape_fn((p, p), |(i, j)| only_free(weights.at(i, j)));
-        let estimator =
-            Self { weights: Some(free), penalize_diagonal: false, correlation_scale: false, ..self.clone() };
-        let model = estimator.solve_one(covariance, 1.0, None, &mut ())?;
+        let mut estimator = Self {
+            weights: Some(free),
+            penalize_diagonal: false,
+            correlation_scale: false,
+            accept_unconverged: false,
+            ..self.clone()
+        };
+        // The residual is as exact as the root of the gap.
+        let stopping = estimator.stopping_mut();
+        stopping.tolerance = stopping.tolerance.min(1e-14);
+        let model = estimator.accept(estimator.solve_one(covariance, 1.0, None, &mut ())?)?;
         Ok(largest(&|i, j| at(i, j) - model.covariance()[[i, j]]))
     }
 }

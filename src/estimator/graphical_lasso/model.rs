@@ -211,7 +211,7 @@ impl PrecisionModel {
         self.status
     }
 
-    /// Iterations of the solver: Newton steps or proximal-gradient steps.
+    /// Iterations of the solver: sweeps over the columns and Newton steps, or proximal-gradient steps.
     pub fn iterations(&self) -> usize {
         self.iterations
     }

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::estimator::graphical_lasso::covariance::Covariance;
 use crate::estimator::{GraphicalLasso, PrecisionModel};
 use crate::grid::Grid;
-use crate::solver::{Status, Watch};
+use crate::solver::{Progress, Watch};
 
 /// The models along a path, λ falling. Every point carries its own certificate and status, and 2p² numbers.
 #[derive(Debug, Clone)]
@@ -91,10 +91,15 @@ impl GraphicalLasso {
     pub(super) fn path_of(&self, covariance: &Covariance, grid: Grid, watch: &mut dyn Watch) -> Result<GraphicalPath> {
         let lambdas = self.grid(covariance, &grid)?;
         let mut models = Vec::with_capacity(lambdas.len());
+        // Of a point that is finished at the very call that cancels, the status does not say so.
+        let mut cancelled = false;
         for lambda in lambdas {
-            let model = self.solve_one(covariance, lambda, models.last(), watch)?;
-            let cancelled = model.status() == Status::Cancelled;
-            models.push(model);
+            let mut watch = |progress: &Progress| {
+                let verdict = watch.progress(progress);
+                cancelled |= verdict.is_break();
+                verdict
+            };
+            models.push(self.solve_one(covariance, lambda, models.last(), &mut watch)?);
             if cancelled {
                 break;
             }

@@ -58,8 +58,8 @@ impl<'a> Scaled<'a> {
             let added = if estimator.penalize_diagonal { penalty::threshold(lambda, weights.at(i, i)) } else { 0.0 };
             let variance = covariance.values[k] + added;
             if !(variance > 0.0 && variance.is_finite()) {
-                let argument = if covariance.nobservations.is_some() { "samples" } else { "covariance" };
-                let index = if covariance.nobservations.is_some() { vec![i] } else { vec![i, i] };
+                let (argument, index) =
+                    if covariance.of_samples { ("samples", vec![i]) } else { ("covariance", vec![i, i]) };
                 let expected = "a variable with a positive, finite variance";
                 return Err(Error::OutOfRange { argument, index, value: variance, expected });
             }
@@ -176,6 +176,17 @@ impl<'a> Scaled<'a> {
             if m == 1 {
                 continue;
             }
+            // Two variables that are one, and nothing to choose between them.
+            let same = |a: usize, b: usize| free(a, b) && 1.0 - s[b * k + a].abs() <= SINGULAR;
+            let pairs = (0..m).flat_map(|b| (0..b).map(move |a| (a, b))).map(|(a, b)| (group[a], group[b]));
+            if let Some((a, b)) = pairs.into_iter().find(|&(a, b)| same(a, b)) {
+                let reason = format!(
+                    "variables {}, {} are collinear and the entries between them are not penalised",
+                    members[a].min(members[b]),
+                    members[a].max(members[b])
+                );
+                return Err(Error::IllPosed { reason });
+            }
             let clique = (0..m).all(|b| (0..b).all(|a| free(group[a], group[b])));
             let part: Vec<f64> = (0..m * m).map(|e| s[group[e / m] * k + group[e % m]]).collect();
             let factor = Cholesky::factor(&part, m).ok();
@@ -214,8 +225,10 @@ impl<'a> Scaled<'a> {
     fn each(&self, members: &[usize], value: impl Fn(usize, usize) -> f64, unit: impl Fn(f64) -> f64) -> Vec<f64> {
         let units: Vec<f64> = members.iter().map(|&i| unit(self.deviation[i])).collect();
         let mut values = Vec::with_capacity(members.len() * members.len());
-        for (&j, last) in members.iter().zip(&units) {
-            values.extend(members.iter().zip(&units).map(|(&i, first)| value(i, j) * first * last));
+        for (b, &j) in members.iter().enumerate() {
+            // In one order for an entry and its mirror image, so that they agree to the last bit.
+            let entry = |(a, &i): (usize, &usize)| value(i, j) * units[a.min(b)] * units[a.max(b)];
+            values.extend(members.iter().enumerate().map(entry));
         }
         values
     }
