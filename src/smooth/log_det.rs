@@ -68,6 +68,9 @@ impl LogDetPoint {
 /// Up to this distance `‖Θ^½ W Θ^½ − I‖_F` the second-order bound replaces the determinant.
 const SERIES: f64 = 0.25;
 
+/// Share of the diagonal below which a pivot of W is rounding, for each variable.
+const PIVOT: f64 = 4.0 * f64::EPSILON;
+
 /// What rounding may make of the sum of squares that it is, for each variable.
 const NEGATIVE: f64 = 1e-12;
 
@@ -173,7 +176,10 @@ impl LogDet {
     pub(crate) fn far_gap(&self, at: &LogDetPoint, dual: &[f64], product: &[f64]) -> Option<f64> {
         let p = self.size;
         let trace: f64 = (0..p).map(|j| product[j * p + j]).sum();
-        Some(trace - Cholesky::factor(dual, p).ok()?.log_det() - at.log_det)
+        let factor = Cholesky::factor(dual, p).ok()?;
+        // A pivot that is all rounding has no logarithm to be proud of: W may be singular.
+        let sound = |j: usize| factor.lower(j, j).powi(2) > PIVOT * p as f64 * dual[j * p + j];
+        (0..p).all(sound).then(|| trace - factor.log_det() - at.log_det)
     }
 
     /// `m ← WΘ − I`, using the zeros of Θ.
