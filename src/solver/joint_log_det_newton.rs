@@ -14,7 +14,7 @@ use crate::solver::block_minimiser::Curvature;
 use crate::solver::descent::{Active, Descent};
 use crate::solver::joint_certificate::certify;
 use crate::solver::log_det_newton::total;
-use crate::solver::log_det_step::{ARMIJO, FAR, MAX_HALVINGS, NEAR, STAGE, UNBOUNDED, sweep_until};
+use crate::solver::log_det_step::{ARMIJO, FAR, MAX_HALVINGS, MOST_IDLE, NEAR, STAGE, UNBOUNDED, sweep_until};
 use crate::solver::{Run, Solution, Solver, Start, Status, Stopping, Watch};
 
 /// Proximal Newton for the log det terms of several classes. An iteration is one Newton step.
@@ -61,6 +61,9 @@ struct State {
     stage: f64,
     /// The certificate of the stage.
     staged: Certificate,
+    /// The smallest gap so far, and the steps since it was half of what it had been.
+    smallest: f64,
+    idle: usize,
     gradient: Vec<f64>,
 }
 
@@ -79,7 +82,17 @@ impl State {
         point.invert();
         let none = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0 };
         let gradient = vec![0.0; problem.len()];
-        let mut state = Self { theta, point, certificate: none, exhausted: false, stage: 1.0, staged: none, gradient };
+        let mut state = Self {
+            theta,
+            point,
+            certificate: none,
+            exhausted: false,
+            stage: 1.0,
+            staged: none,
+            smallest: f64::INFINITY,
+            idle: 0,
+            gradient,
+        };
         state.certify(problem);
         let gap = state.certificate.gap;
         if gap.is_nan() || gap > FAR * state.certificate.scale {
@@ -122,6 +135,12 @@ impl State {
         self.newton_step(&staged, max_sweeps, deadline);
         if self.stage == 1.0 {
             self.certificate = self.staged;
+            self.idle += 1;
+            if self.staged.gap < 0.5 * self.smallest {
+                (self.smallest, self.idle) = (self.staged.gap, 0);
+            }
+            // As for one class: there is no solution, or none that numbers can find.
+            self.exhausted |= self.idle >= MOST_IDLE;
             return;
         }
         if self.exhausted || self.staged.gap <= NEAR * self.staged.scale {

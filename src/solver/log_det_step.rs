@@ -20,7 +20,7 @@ const FORCING: f64 = 1e-2;
 const LEAST_FORCING: f64 = 1e-10;
 
 /// Steps without half of the gap gone after which there will be none.
-const MOST_IDLE: usize = 200;
+pub(super) const MOST_IDLE: usize = 200;
 
 /// Up to this many free entries the Hessian of the model is stored (it is then small enough to be factored, too).
 const GRAM_ENTRIES: usize = 300;
@@ -146,7 +146,7 @@ impl NewtonState {
         if self.stage == 1.0 {
             self.certificate = self.staged;
             self.idle += 1;
-            if self.staged.gap <= 0.5 * self.smallest {
+            if self.staged.gap < 0.5 * self.smallest {
                 (self.smallest, self.idle) = (self.staged.gap, 0);
             }
             // The problem has no solution, or none that numbers can find.

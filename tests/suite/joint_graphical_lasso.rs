@@ -395,3 +395,14 @@ fn limits_and_watchers_end_a_fit() {
     let stopped = hard.accept_unconverged(true).fit_watched(&data, &mut watch).unwrap();
     assert_eq!(stopped.status(), Status::Cancelled);
 }
+
+/// Two null vectors that agree off the diagonal: the objective falls without end, and the fit says so in time.
+#[test]
+fn a_problem_without_solution_ends() {
+    let third = [
+        array![[1.0, 1.0, 0.3], [1.0, 1.0, 0.3], [0.3, 0.3, 1.0]],
+        array![[1.0, 2.0, 0.3], [2.0, 4.0, 0.6], [0.3, 0.6, 1.0]],
+    ];
+    let fit = JointGraphicalLasso::new(0.0, 1.0).fused().fit_covariances(&third);
+    assert!(matches!(fit, Err(Error::IllPosed { .. })), "{fit:?}");
+}

@@ -51,6 +51,9 @@ pub use path::JointGraphicalPath;
 /// `ω_k S_ij⁽ᵏ⁾` is not zero, and the answer is block-diagonal on the components of that graph (theorems 1 to 4 of the paper,
 /// for any number of classes). The certificate is a duality gap at a feasible dual point.
 ///
+/// Classes are meant to be in the same units: where their variances differ by a factor of a thousand, use `correlation_scale`, or
+/// the steps may end with [`Error::IllPosed`] before the solution is reached.
+///
 /// ```
 /// use ndarray::array;
 /// use sparsereg::prelude::*;

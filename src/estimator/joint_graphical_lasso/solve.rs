@@ -166,8 +166,8 @@ impl<'a> Scaled<'a> {
         let gap = certificate.relative_gap();
         if status == Status::Stalled && (gap.is_nan() || gap > HOPELESS) {
             let reason = format!(
-                "no progress is possible in floating-point arithmetic at a relative gap of {gap:.1e}: the covariances are \
-                 numerically singular and the penalty does not mend it"
+                "no more progress at a relative gap of {gap:.1e}: the covariances are numerically singular and the penalty \
+                 does not mend it, or the variances of the classes differ by orders of magnitude (see `correlation_scale`)"
             );
             return Err(Error::IllPosed { reason });
         }
