@@ -30,7 +30,7 @@ use crate::linalg;
 /// let samples = array![[1.0, 2.1, 0.3], [2.0, nan, 0.1], [3.0, 5.8, nan], [4.0, 8.1, 0.2], [nan, 4.2, 0.4], [2.5, 5.1, 0.1]];
 /// let estimate = CovarianceEstimate::pairwise(&samples)?;
 /// assert_eq!(estimate.missing(), 3);
-/// assert_eq!(estimate.smallest_pair(), (0, 1, 4)); // four rows have both variables 0 and 1
+/// assert_eq!(estimate.smallest_pair(), Some((0, 1, 4))); // four rows have both variables 0 and 1
 /// let model = GraphicalLasso::new(0.1).correlation_scale(true).fit_estimate(&estimate)?;
 /// assert_eq!(model.observations(), Some(4));
 /// println!("{estimate}");
