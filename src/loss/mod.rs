@@ -1,7 +1,18 @@
 //! F: the mean loss of a prediction η ∈ ℝ^{n×q} (task-major).
+//!
+//! A loss that is a sum over observations is a [`PointwiseLoss`]: a few functions of one response and one prediction.
+//! [`Separable`] makes the mean over the observations of it, with weights and offsets. A loss that couples observations
+//! (Cox's partial likelihood, the square root of a mean) or the responses of one observation (multinomial) implements
+//! [`Loss`] directly.
 
+mod logistic;
+mod poisson;
+mod separable;
 mod squared;
 
+pub use logistic::Logistic;
+pub use poisson::Poisson;
+pub use separable::{PointwiseLoss, Separable};
 pub use squared::Squared;
 
 /// A convex, differentiable mean loss `F(η)`.
@@ -20,8 +31,134 @@ pub trait Loss: Sync {
     fn value(&self, eta: &[f64]) -> f64;
     /// `u ← ∇F(η)`.
     fn gradient(&self, eta: &[f64], u: &mut [f64]);
-    /// `F(η) + F*(u) − ⟨u, η⟩ ≥ 0`: how far u is from being the gradient at η.
+    /// `F(η) + F*(u) − ⟨u, η⟩ ≥ 0`: how far u is from being the gradient at η; ∞ where F* is. At u = 0 it is
+    /// `F(η) − inf F`.
     fn fenchel_young(&self, eta: &[f64], u: &[f64]) -> f64;
-    /// ν with `‖∇F(a) − ∇F(b)‖ ≤ ν‖a − b‖`; F* is then 1/ν-strongly convex.
+    /// ν with `‖∇F(a) − ∇F(b)‖ ≤ ν‖a − b‖`; F* is then 1/ν-strongly convex. ∞ if there is none.
     fn smoothness(&self) -> f64;
+    /// `∇²F(η)`, or a larger matrix that is as good a model where there is no second derivative.
+    fn hessian(&self, eta: &[f64]) -> Hessian<'_>;
+    /// The squared loss itself, for which there are shorter ways: its Hessian is the same everywhere.
+    #[doc(hidden)]
+    fn as_squared(&self) -> Option<&Squared> {
+        None
+    }
+}
+
+/// A positive semidefinite matrix over predictions, in as much structure as it has.
+pub enum Hessian<'a> {
+    /// Diagonal: n·q numbers, task-major.
+    Diagonal(Vec<f64>),
+    /// One symmetric q×q matrix per observation: entry (s, t) of observation i is `[(s·q + t)·n + i]`.
+    PerRow(Vec<f64>),
+    /// `out ← ∇²F v`, for losses that couple observations; one response.
+    Operator(Box<dyn Fn(&[f64], &mut [f64]) + Sync + 'a>),
+}
+
+impl Hessian<'_> {
+    /// `out ← ∇²F v` for n·q values, `nrows` = n.
+    pub fn apply(&self, nrows: usize, v: &[f64], out: &mut [f64]) {
+        match self {
+            Self::Diagonal(h) => out.iter_mut().zip(h).zip(v).for_each(|((o, h), v)| *o = h * v),
+            Self::PerRow(h) => {
+                let q = v.len() / nrows.max(1);
+                out.fill(0.0);
+                for (s, out) in out.chunks_exact_mut(nrows).enumerate() {
+                    for (t, v) in v.chunks_exact(nrows).enumerate() {
+                        let h = &h[(s * q + t) * nrows..(s * q + t + 1) * nrows];
+                        out.iter_mut().zip(h).zip(v).for_each(|((o, h), v)| *o += h * v);
+                    }
+                }
+            }
+            Self::Operator(apply) => apply(v, out),
+        }
+    }
+}
+
+impl std::fmt::Debug for Hessian<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Diagonal(h) => f.debug_tuple("Diagonal").field(h).finish(),
+            Self::PerRow(h) => f.debug_tuple("PerRow").field(h).finish(),
+            Self::Operator(_) => f.write_str("Operator"),
+        }
+    }
+}
+
+impl<L: Loss + ?Sized> Loss for Box<L>
+where
+    Box<L>: Sync,
+{
+    fn len(&self) -> usize {
+        (**self).len()
+    }
+    fn nrows(&self) -> usize {
+        (**self).nrows()
+    }
+    fn value(&self, eta: &[f64]) -> f64 {
+        (**self).value(eta)
+    }
+    fn gradient(&self, eta: &[f64], u: &mut [f64]) {
+        (**self).gradient(eta, u);
+    }
+    fn fenchel_young(&self, eta: &[f64], u: &[f64]) -> f64 {
+        (**self).fenchel_young(eta, u)
+    }
+    fn smoothness(&self) -> f64 {
+        (**self).smoothness()
+    }
+    fn hessian(&self, eta: &[f64]) -> Hessian<'_> {
+        (**self).hessian(eta)
+    }
+    fn as_squared(&self) -> Option<&Squared> {
+        (**self).as_squared()
+    }
+}
+
+/// `x log(x/y) − x + y ≥ 0` for x, y ≥ 0, the generalised Kullback–Leibler divergence of two numbers, without
+/// cancellation where they are close; ∞ for a negative x.
+pub(crate) fn divergence(x: f64, y: f64) -> f64 {
+    if x < 0.0 {
+        return f64::INFINITY;
+    }
+    if x == 0.0 {
+        return y;
+    }
+    if y == 0.0 {
+        return f64::INFINITY;
+    }
+    let d = (x - y) / y;
+    if d.abs() > 0.25 {
+        return (x * (x / y).ln() - x + y).max(0.0);
+    }
+    // y ((1 + d) log(1 + d) − d) = y d² (1/2 − d/6 + d²/12 − …), term k being (−d)^k / ((k + 1)(k + 2))
+    let (mut sum, mut power) = (0.0, 1.0);
+    for k in 0..40 {
+        let term = power / f64::from((k + 1) * (k + 2));
+        sum += term;
+        if term.abs() < 1e-17 {
+            break;
+        }
+        power *= -d;
+    }
+    y * d * d * sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_divergence_keeps_its_digits_where_numbers_are_close() {
+        let exact = |x: f64, y: f64| x * (x / y).ln() - x + y;
+        for (x, y) in [(3.0, 2.0), (0.1, 5.0), (2.2, 2.0), (1.9, 2.0), (2.6, 2.0)] {
+            approx::assert_relative_eq!(divergence(x, y), exact(x, y), max_relative = 1e-12);
+        }
+        // d²/2 − d³/6 for a small d
+        let d = 1e-7;
+        approx::assert_relative_eq!(divergence(1.0 + d, 1.0), 0.5 * d * d - d * d * d / 6.0, max_relative = 1e-8);
+        assert_eq!(divergence(0.0, 2.0), 2.0);
+        assert_eq!(divergence(-1e-300, 2.0), f64::INFINITY);
+        assert_eq!((divergence(2.0, 2.0), divergence(1.0, 0.0)), (0.0, f64::INFINITY));
+    }
 }

@@ -1,6 +1,6 @@
 //! Squared loss: `F(η) = 1/(2n) ‖Y − η‖²_F`.
 
-use crate::loss::Loss;
+use crate::loss::{Hessian, Loss};
 
 /// `F(η) = 1/(2n) Σ_t ‖y_t − η_t‖²` for one or more responses. Observation weights are a scaling of the rows of X and
 /// Y by √s (see [`RowScaled`](crate::design::RowScaled)), which the estimators do.
@@ -58,5 +58,13 @@ impl Loss for Squared {
 
     fn smoothness(&self) -> f64 {
         1.0 / self.nrows as f64
+    }
+
+    fn hessian(&self, _eta: &[f64]) -> Hessian<'_> {
+        Hessian::Diagonal(vec![1.0 / self.nrows as f64; self.y.len()])
+    }
+
+    fn as_squared(&self) -> Option<&Squared> {
+        Some(self)
     }
 }
