@@ -59,6 +59,12 @@ impl Partition {
         Ok(Self { starts: Some(starts), ncols: end }.canonical())
     }
 
+    /// One more column behind the others, a block of its own.
+    pub(crate) fn with_last(&self) -> Self {
+        let starts = self.starts.as_ref().map(|starts| starts.iter().copied().chain([self.ncols + 1]).collect());
+        Self { starts, ncols: self.ncols + 1 }
+    }
+
     /// Number of blocks.
     pub fn len(&self) -> usize {
         self.starts.as_ref().map_or(self.ncols, |s| s.len() - 1)

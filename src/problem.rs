@@ -118,17 +118,19 @@ impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
 
     /// The smallest λ at which all penalised coefficients are zero (the free ones are fitted); ∞ if there is none.
     pub fn lambda_max(&self) -> f64 {
-        let at = self.smooth.point(&self.smooth.origin());
-        let mut g = vec![0.0; self.len()];
         let free = self.penalty.free_columns(1.0);
+        let at = self.smooth.point(&self.smooth.null(&free));
+        let mut g = vec![0.0; self.len()];
         self.smooth.dual(&at, &free, &mut g);
         self.zero_free(&free, &mut g);
         self.penalty.critical_lambda(&g)
     }
 
-    /// `f(0)` (the value at [`Smooth::origin`]): what tolerances are relative to.
+    /// What tolerances are relative to: [`Smooth::excess`] of the model without penalised columns ([`Smooth::null`]), which
+    /// is f(0) for the squared loss.
     pub fn scale(&self) -> f64 {
-        self.smooth.value(&self.smooth.point(&self.smooth.origin()))
+        let null = self.smooth.null(&self.penalty.free_columns(1.0));
+        self.smooth.excess(&self.smooth.point(&null))
     }
 
     /// The one place where optimality is proven: `gap = FY_f + FY_Ω`, two Fenchel–Young gaps that are sums of

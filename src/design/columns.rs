@@ -204,6 +204,11 @@ impl<D: Design> Design for Columns<D> {
         self.inner.cross_gram(&inner(rows), &inner(cols), out);
     }
 
+    fn weighted_gram(&self, cols: &[usize], others: &[usize], h: &[f64], out: &mut [f64]) {
+        let inner = |index: &[usize]| -> Vec<usize> { index.iter().map(|&j| self.map[j]).collect() };
+        self.inner.weighted_gram(&inner(cols), &inner(others), h, out);
+    }
+
     fn select_rows(&self, rows: &[usize]) -> Option<Box<dyn Design + '_>> {
         let inner = self.inner.select_rows(rows)?;
         Some(Box::new(Columns { inner, map: self.map.clone(), run_end: self.run_end.clone() }))

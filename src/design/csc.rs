@@ -475,6 +475,32 @@ impl Design for Csc {
         self.nnz() as f64 / self.ncols() as f64
     }
 
+    fn weighted_gram(&self, cols: &[usize], others: &[usize], h: &[f64], out: &mut [f64]) {
+        // Products of √h X where that is real, else of X with h X.
+        let split = h.iter().any(|&h| h < 0.0);
+        let roots: Vec<f64> = if split { Vec::new() } else { h.iter().map(|h| h.sqrt()).collect() };
+        let mut index: Vec<usize> = cols.to_vec();
+        let same = cols == others && !split;
+        if !same {
+            index.extend_from_slice(others);
+        }
+        let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
+        for (k, &j) in index.iter().enumerate() {
+            let (at, x) = self.entries(j);
+            indices.extend_from_slice(at);
+            match (split, k < cols.len()) {
+                (true, true) => values.extend_from_slice(x),
+                (true, false) => values.extend(at.iter().zip(x).map(|(&i, x)| h[i as usize] * x)),
+                _ => values.extend(at.iter().zip(x).map(|(&i, x)| roots[i as usize] * x)),
+            }
+            indptr.push(values.len());
+        }
+        let part = Self { nrows: self.nrows, indptr, indices, values };
+        let left: Vec<usize> = (0..cols.len()).collect();
+        let right: Vec<usize> = if same { left.clone() } else { (cols.len()..index.len()).collect() };
+        part.cross_gram(&left, &right, out);
+    }
+
     fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
         let stored: usize = rows.iter().map(|&k| self.entries(k).0.len()).sum();
         // Few products of long columns: not worth a transpose.

@@ -208,6 +208,9 @@ impl Design for AnyDesign<'_> {
     fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
         each!(self, x => x.cross_gram(rows, cols, out));
     }
+    fn weighted_gram(&self, cols: &[usize], others: &[usize], h: &[f64], out: &mut [f64]) {
+        each!(self, x => x.weighted_gram(cols, others, h, out));
+    }
     fn copy_block(&self, rows: Range<usize>, cols: &[usize], out: &mut [f64]) -> bool {
         each!(self, x => x.copy_block(rows, cols, out))
     }

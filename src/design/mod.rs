@@ -16,6 +16,8 @@ mod moments;
 mod npy;
 mod row_scaled;
 mod standardized;
+mod weighted;
+mod with_ones;
 
 pub use columns::Columns;
 pub(crate) use csc::BAND;
@@ -28,6 +30,7 @@ pub(crate) use moments::{Moments, moments};
 pub use npy::{Npy, Order, Precision};
 pub use row_scaled::RowScaled;
 pub use standardized::Standardized;
+pub use with_ones::WithOnes;
 
 /// A matrix that can be applied, and nothing more: enough for [`Fista`](crate::solver::Fista).
 ///
@@ -136,6 +139,12 @@ pub trait Design: LinearOperator {
             let right = gather(cols);
             crate::linalg::transpose_matmul(&left, &right, n, rows.len(), cols.len(), out);
         }
+    }
+
+    /// `out ← X_colsᵀ diag(h) X_others`, column-major `cols.len() × others.len()`, for weights h of any sign: what the
+    /// second-order model of a loss is made of. The default multiplies copies of blocks of rows; sparse storages do better.
+    fn weighted_gram(&self, cols: &[usize], others: &[usize], h: &[f64], out: &mut [f64]) {
+        weighted::by_blocks(self, cols, others, h, out);
     }
 
     /// `out ← X[rows, cols]`, column-major, for rows that stand together: what products of tall data are made of, block by
@@ -262,6 +271,9 @@ macro_rules! forward {
             }
             fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
                 (**self).cross_gram(rows, cols, out);
+            }
+            fn weighted_gram(&self, cols: &[usize], others: &[usize], h: &[f64], out: &mut [f64]) {
+                (**self).weighted_gram(cols, others, h, out)
             }
             fn copy_block(&self, rows: Range<usize>, cols: &[usize], out: &mut [f64]) -> bool {
                 (**self).copy_block(rows, cols, out)

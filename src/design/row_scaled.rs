@@ -134,6 +134,11 @@ impl<D: Design> Design for RowScaled<D> {
         self.inner.reads_columns()
     }
 
+    fn weighted_gram(&self, cols: &[usize], others: &[usize], h: &[f64], out: &mut [f64]) {
+        let h: Vec<f64> = h.iter().zip(&self.d).map(|(h, d)| h * d * d).collect();
+        self.inner.weighted_gram(cols, others, &h, out);
+    }
+
     fn copy_block(&self, rows: Range<usize>, cols: &[usize], out: &mut [f64]) -> bool {
         let d = &self.d[rows.clone()];
         let copied = self.inner.copy_block(rows, cols, out);

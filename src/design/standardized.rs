@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Dense, Design, LinearOperator, responses, with_scratch};
+use super::{Dense, Design, LinearOperator, responses, with_scratch, weighted};
 use crate::error::{Error, Result, check_finite, check_length};
 use crate::kernels;
 
@@ -281,6 +281,31 @@ impl<D: Design> Design for Standardized<D> {
                 // symmetric in a and b to the last bit
                 let cross = mean_a * sum_b + sum_a * mean_b;
                 *g = (*g - cross + n * (mean_a * mean_b)) / (sigma_a * sigma_b);
+            }
+        }
+    }
+
+    fn weighted_gram(&self, cols: &[usize], others: &[usize], h: &[f64], out: &mut [f64]) {
+        let dense = self.inner.column_cost() >= self.nrows() as f64;
+        if dense && self.center.is_some() {
+            // From centred values, so that nothing cancels.
+            return weighted::by_blocks(self, cols, others, h, out);
+        }
+        self.inner.weighted_gram(cols, others, h, out);
+        // G − μ_a s_bᵀ − s_a μ_bᵀ + (Σh) μ_a μ_bᵀ with s = Xᵀh
+        let total = kernels::sum(h);
+        let facts = |index: &[usize]| -> Vec<[f64; 3]> {
+            let mut sums = vec![0.0; index.len()];
+            if self.center.is_some() {
+                self.inner.dot_scattered(index, h, &mut sums);
+            }
+            index.iter().zip(sums).map(|(&j, sum)| [self.mean(j), sum, self.deviation(j)]).collect()
+        };
+        let (left, right) = (facts(cols), facts(others));
+        for (out, [mean_b, sum_b, sigma_b]) in out.chunks_exact_mut(cols.len().max(1)).zip(right) {
+            for (g, [mean_a, sum_a, sigma_a]) in out.iter_mut().zip(&left) {
+                let cross = mean_a * sum_b + sum_a * mean_b;
+                *g = (*g - cross + total * (mean_a * mean_b)) / (sigma_a * sigma_b);
             }
         }
     }

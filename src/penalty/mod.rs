@@ -17,6 +17,7 @@ mod joint_entrywise;
 mod l1;
 mod latent_overlap;
 mod sparse_group;
+mod with_free_column;
 
 pub use elastic_net::ElasticNetPenalty;
 pub use entrywise_l1::EntrywiseL1;
@@ -25,6 +26,7 @@ pub use joint_entrywise::{Coupling, JointEntrywise};
 pub use l1::L1;
 pub use latent_overlap::LatentOverlap;
 pub use sparse_group::SparseGroup;
+pub(crate) use with_free_column::WithFreeColumn;
 
 /// Relative slack when a dual point that was scaled to the boundary is tested for feasibility.
 pub(crate) const FEASIBLE: f64 = 1e-12;

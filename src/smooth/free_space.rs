@@ -56,14 +56,28 @@ impl FreeSpace {
         }
     }
 
+    /// Z, n × [`dim`](Self::dim), orthonormal.
+    pub(super) fn basis(&self) -> &[f64] {
+        &self.basis
+    }
+
+    /// Columns of Z.
+    pub(super) fn dim(&self) -> usize {
+        self.kept.len()
+    }
+
     /// Least squares of one residual on the free columns: (column, coefficient) for those that are kept.
     pub(super) fn least_squares(&self, residual: &[f64]) -> Vec<(usize, f64)> {
-        let m = self.kept.len();
         let mut rest = residual.to_vec();
-        let mut c = vec![0.0; m];
+        let mut c = vec![0.0; self.dim()];
         project(&self.basis, self.nrows, &mut rest, Some(&mut c));
         project(&self.basis, self.nrows, &mut rest, Some(&mut c));
-        for i in (0..m).rev() {
+        self.coefficients(c)
+    }
+
+    /// (column, coefficient) with `X_F w_F = Z c`.
+    pub(super) fn coefficients(&self, mut c: Vec<f64>) -> Vec<(usize, f64)> {
+        for i in (0..self.dim()).rev() {
             let column = &self.triangle[i * (i + 1) / 2..(i + 1) * (i + 2) / 2];
             c[i] /= column[i];
             for r in 0..i {

@@ -32,10 +32,18 @@ pub trait Smooth: Sync {
     fn ncols(&self) -> usize;
     /// Number of responses q; coefficient vectors have length p·q.
     fn nresponses(&self) -> usize;
-    /// Where nothing penalised is in the model: tolerances are relative to the value there, and λ_max is taken there.
+    /// Where nothing is in the model.
     /// Zero, unless zero lies outside the domain.
     fn origin(&self) -> Vec<f64> {
         vec![0.0; self.ncols() * self.nresponses()]
+    }
+    /// The [`origin`](Self::origin) with the `free` (unpenalised) coefficients at their best, where λ_max depends on them.
+    fn null(&self, _free: &[usize]) -> Vec<f64> {
+        self.origin()
+    }
+    /// `f(w) − inf f` where that is known, else `f(w)`: at [`null`](Self::null) it is what tolerances are relative to.
+    fn excess(&self, at: &Self::Point) -> f64 {
+        self.value(at)
     }
     /// The cached state at `w`.
     fn point(&self, w: &[f64]) -> Self::Point;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use crate::design::Design;
-use crate::loss::Squared;
+use crate::loss::Loss;
 use crate::penalty::BlockPenalty;
 use crate::problem::Problem;
 use crate::smooth::LinearPredictor;
@@ -64,10 +64,10 @@ impl Default for BlockDescent {
     }
 }
 
-impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for BlockDescent {
+impl<D: Design, L: Loss, P: BlockPenalty> Solver<LinearPredictor<D, L>, P> for BlockDescent {
     fn solve(
         &self,
-        problem: &Problem<'_, LinearPredictor<D, Squared>, P>,
+        problem: &Problem<'_, LinearPredictor<D, L>, P>,
         start: Start<'_>,
         watch: &mut dyn Watch,
     ) -> Solution {
@@ -80,7 +80,7 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
 
     fn solve_path(
         &self,
-        problem: &Problem<'_, LinearPredictor<D, Squared>, P>,
+        problem: &Problem<'_, LinearPredictor<D, L>, P>,
         lambdas: &[f64],
         start: Start<'_>,
         watch: &mut dyn Watch,
@@ -132,9 +132,9 @@ impl<D: Design, P: BlockPenalty> Solver<LinearPredictor<D, Squared>, P> for Bloc
 
 impl BlockDescent {
     /// The solve on the rows as they are.
-    pub(super) fn solve_rows<D: Design, P: BlockPenalty>(
+    pub(super) fn solve_rows<D: Design, L: Loss, P: BlockPenalty>(
         &self,
-        problem: &Problem<'_, LinearPredictor<D, Squared>, P>,
+        problem: &Problem<'_, LinearPredictor<D, L>, P>,
         start: Start<'_>,
         watch: &mut dyn Watch,
     ) -> Solution {

@@ -11,7 +11,7 @@ use std::time::Instant;
 use crate::design::{AnyDesign, BAND, Dense, Design};
 use crate::kernels;
 use crate::linalg::{self, GRAM_PIECES, GRAM_ROWS};
-use crate::loss::Squared;
+use crate::loss::{Loss, Squared};
 use crate::moments::{PRODUCT_ERROR, Rows, gap_error};
 use crate::parallel;
 use crate::penalty::BlockPenalty;
@@ -48,10 +48,11 @@ pub(super) struct Compressed {
 
 impl Compressed {
     /// The problem on fewer rows, if that is quicker for these λs; `engine` is the one that would solve it on X.
-    pub(super) fn new<D: Design, P: BlockPenalty>(engine: &mut Engine<'_, D, P>, lambdas: &[f64]) -> Option<Self> {
+    pub(super) fn new<D: Design, L: Loss, P: BlockPenalty>(engine: &mut Engine<'_, D, L, P>, lambdas: &[f64]) -> Option<Self> {
         let started = Instant::now();
         let smooth = engine.smooth;
         let design = smooth.design();
+        let squared = smooth.loss().as_squared()?;
         if engine.solver.form != Form::Auto || !worthwhile(design, f64::INFINITY) {
             return None;
         }
@@ -62,7 +63,7 @@ impl Compressed {
             return None;
         }
         let (n, q) = (design.nrows(), smooth.nresponses());
-        let y = smooth.loss().y();
+        let y = squared.y();
         let known = engine.gradient_at_zero();
         let (mut gram, cross) = products(design, if known.is_some() { &[] } else { y })?;
         let scale = 1.0 / n as f64;
@@ -81,10 +82,10 @@ impl Compressed {
         Some(Self { smooth: rows.predictor(), error, started })
     }
 
-    pub(super) fn solve<D: Design, P: BlockPenalty>(
+    pub(super) fn solve<D: Design, L: Loss, P: BlockPenalty>(
         &self,
         solver: &BlockDescent,
-        problem: &Problem<'_, LinearPredictor<D, Squared>, P>,
+        problem: &Problem<'_, LinearPredictor<D, L>, P>,
         start: Start<'_>,
         watch: &mut dyn Watch,
     ) -> Solution {
@@ -93,10 +94,10 @@ impl Compressed {
         self.checked(solver, problem, solution, self.started, watch)
     }
 
-    pub(super) fn solve_path<D: Design, P: BlockPenalty>(
+    pub(super) fn solve_path<D: Design, L: Loss, P: BlockPenalty>(
         &self,
         solver: &BlockDescent,
-        problem: &Problem<'_, LinearPredictor<D, Squared>, P>,
+        problem: &Problem<'_, LinearPredictor<D, L>, P>,
         lambdas: &[f64],
         start: Start<'_>,
         watch: &mut dyn Watch,
@@ -116,10 +117,10 @@ impl Compressed {
     }
 
     /// The solution with what the products may be wrong by, taken further on X if that is too much.
-    fn checked<D: Design, P: BlockPenalty>(
+    fn checked<D: Design, L: Loss, P: BlockPenalty>(
         &self,
         solver: &BlockDescent,
-        problem: &Problem<'_, LinearPredictor<D, Squared>, P>,
+        problem: &Problem<'_, LinearPredictor<D, L>, P>,
         mut solution: Solution,
         started: Instant,
         watch: &mut dyn Watch,

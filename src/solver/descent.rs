@@ -227,19 +227,48 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
     /// The duality gap of the inner problem at (w, state); one pass over the working columns in residual form, none in
     /// Gram form.
     pub(crate) fn gap(&self, w: &[f64], state: &[f64], scratch: &mut Scratch) -> f64 {
-        let Scratch { v: buffer, all, cols, .. } = scratch;
+        let (mut all, mut cols) = (std::mem::take(&mut scratch.all), std::mem::take(&mut scratch.cols));
         cols.clear();
         cols.extend(self.blocks.iter().flat_map(|a| a.cols.clone()));
         all.resize(cols.len() * self.nresponses, 0.0);
-        self.model.strip_gradient(state, cols, all);
-        let mut rest: &[f64] = all;
+        self.model.strip_gradient(state, &cols, &mut all);
+        let mut start = 0;
+        let places = self.blocks.iter().map(|a| {
+            start += a.cols.len() * self.nresponses;
+            start - a.cols.len() * self.nresponses..start
+        });
+        let smooth = |scale: f64| 0.5 * (1.0 - scale) * (1.0 - scale) * self.model.energy(w, state);
+        let gap = self.gap_of(w, (&all, places), scratch, smooth);
+        (scratch.all, scratch.cols) = (all, cols);
+        gap
+    }
+
+    /// The duality gap at w where the gradient over all local coefficients is known and `smooth` is the Fenchel–Young gap of
+    /// the smooth part at a multiple of its dual point, which is 0 at 1.
+    pub(crate) fn gap_at(
+        &self,
+        w: &[f64],
+        gradient: &[f64],
+        scratch: &mut Scratch,
+        smooth: impl FnOnce(f64) -> f64,
+    ) -> f64 {
+        self.gap_of(w, (gradient, self.blocks.iter().map(|a| self.slice(a))), scratch, smooth)
+    }
+
+    fn gap_of(
+        &self,
+        w: &[f64],
+        (gradient, places): (&[f64], impl Iterator<Item = Range<usize>>),
+        scratch: &mut Scratch,
+        smooth: impl FnOnce(f64) -> f64,
+    ) -> f64 {
+        let buffer = &mut scratch.v;
         let (mut critical, mut unbalanced) = (0.0f64, 0.0);
         // A block that is zero and stays so at λ has no gap, at any scale up to 1: only the others are looked at again.
         let mut visited = Vec::new();
-        for (active, curvature) in self.blocks.iter().zip(self.curvatures) {
+        for ((active, curvature), place) in self.blocks.iter().zip(self.curvatures).zip(places) {
             let range = self.slice(active);
-            let (g, after) = rest.split_at(range.len());
-            rest = after;
+            let g = &gradient[place];
             let own = self.penalty.critical_lambda_block(active.id, g);
             if self.is_unbalanced(active, own, &w[range.clone()], g) {
                 // What it still promises: ½ ‖g_b‖²/L_b, a lower bound that vanishes with it.
@@ -265,7 +294,7 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
             return at_one + unbalanced;
         }
         let scale = self.lambda / critical;
-        0.5 * (1.0 - scale) * (1.0 - scale) * self.model.energy(w, state) + at_scale(scale) + unbalanced
+        smooth(scale) + at_scale(scale) + unbalanced
     }
 
     /// Whether no scaling can make the gradient of the block feasible: free blocks, and constrained ones without a penalty.

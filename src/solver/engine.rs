@@ -8,7 +8,7 @@ use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
 use crate::design::Design;
-use crate::loss::{Loss, Squared};
+use crate::loss::Loss;
 use crate::penalty::{BlockPenalty, Penalty};
 use crate::problem::{Certificate, DualPoint, Problem};
 use crate::smooth::{LinearPredictor, PredictorPoint, Smooth};
@@ -63,9 +63,9 @@ const RIGHT_HAND_SIDES: usize = 16;
 const BATCH_BYTES: usize = 32 << 20;
 
 /// What is carried from one λ to the next.
-pub(super) struct Engine<'a, D, P> {
+pub(super) struct Engine<'a, D, L, P> {
     pub(super) solver: &'a BlockDescent,
-    pub(super) smooth: &'a LinearPredictor<D, Squared>,
+    pub(super) smooth: &'a LinearPredictor<D, L>,
     pub(super) penalty: &'a P,
     pub(super) q: usize,
     scale: f64,
@@ -82,7 +82,7 @@ pub(super) struct Engine<'a, D, P> {
     pub(super) set: Vec<usize>,
     member: Vec<bool>,
     scores: Vec<f64>,
-    pub(super) work: Workspace,
+    pub(super) work: Workspace<'a>,
     /// ‖X_b‖ bounds, computed when screening first needs them.
     norms: Vec<f64>,
     pub(super) iterations: usize,
@@ -91,23 +91,25 @@ pub(super) struct Engine<'a, D, P> {
     gradients: Vec<f64>,
 }
 
-impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
+impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
     pub(super) fn new(
         solver: &'a BlockDescent,
-        problem: &Problem<'a, LinearPredictor<D, Squared>, P>,
+        problem: &Problem<'a, LinearPredictor<D, L>, P>,
         start: Start<'_>,
     ) -> Self {
         let (smooth, penalty) = (problem.smooth, problem.penalty);
-        let w = start.coefficients(problem.len());
+        let w = match start {
+            Start::Zero => smooth.null(&penalty.free_columns(problem.lambda)),
+            start => start.coefficients(problem.len()),
+        };
         let at = smooth.point(&w);
-        let zero = vec![0.0; smooth.loss().len()];
         let nblocks = penalty.partition().len();
         Self {
             solver,
             smooth,
             penalty,
             q: smooth.nresponses(),
-            scale: smooth.loss().value(&zero),
+            scale: problem.scale(),
             g: vec![0.0; w.len()],
             dual: Vec::new(),
             free: Vec::new(),
@@ -154,6 +156,12 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
         at_zero.then_some(&self.g)
     }
 
+    /// Whether nothing penalised is in the model.
+    fn is_null(&self) -> bool {
+        let free = &self.unpenalised.1;
+        self.w.chunks_exact(self.q).enumerate().all(|(j, w)| w.iter().all(|&w| w == 0.0) || free.contains(&j))
+    }
+
     /// Ratio of successive λs on the way to a small one.
     fn stride(&self) -> f64 {
         let (n, p) = (self.smooth.design().nrows(), self.penalty.partition().ncols());
@@ -177,7 +185,7 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
         let critical = self.scores.iter().copied().fold(0.0, f64::max);
         // A start that the user gives is taken for what it is.
         let ratio = self.stride();
-        let worthwhile = run.stopping.max_iterations > APPROACH_SWEEPS && self.w.iter().all(|&w| w == 0.0);
+        let worthwhile = run.stopping.max_iterations > APPROACH_SWEEPS && self.is_null();
         if !(worthwhile && lambda > 0.0 && critical.is_finite() && lambda < ratio * critical) {
             return;
         }
@@ -270,11 +278,10 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
                 newton_first: self.set.len() > added,
             };
             self.iterations += if all_free { 1 } else { self.descend_to(lambda, stop) };
-            if free.is_empty() {
+            if !all_free {
                 self.complete(lambda, &alive, stop, INSIDE * target);
-            } else {
-                self.smooth.fit_free(&free, &mut self.w);
             }
+            self.fit_free();
 
             // Nothing moves any more and the gap is open: another hundred thousand passes would change nothing.
             frozen = if added == 0 && certificate.gap.to_bits() == last_gap.to_bits() { frozen + 1 } else { 0 };
@@ -299,6 +306,13 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             }
             best_gap = best_gap.min(certificate.gap);
             outer += 1;
+        }
+    }
+
+    /// Brings the coefficients without a penalty to where they are best.
+    fn fit_free(&mut self) {
+        if !self.unpenalised.1.is_empty() {
+            self.smooth.fit_free(&self.unpenalised.1, &mut self.w);
         }
     }
 
@@ -331,8 +345,9 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             if out_of_time || self.iterations >= self.solver.stopping.max_iterations {
                 return;
             }
+            self.fit_free();
             self.at = self.smooth.point(&self.w);
-            self.dual = self.smooth.dual_point(&self.at, &[]);
+            self.dual = self.smooth.dual_point(&self.at, &self.unpenalised.1);
             design.dot_scattered(&columns, &self.dual, &mut gradient);
             self.partial = true;
             let mut rest: &[f64] = &gradient;
@@ -393,7 +408,8 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
         sink: &mut dyn FnMut(Solution) -> ControlFlow<()>,
     ) -> (usize, ControlFlow<()>) {
         let last = lambdas[lambdas.len() - 1];
-        if self.partial || !self.free.is_empty() || !self.penalty.free_columns(last).is_empty() {
+        let free = self.penalty.free_columns(last);
+        if self.partial || self.free != free || self.unpenalised.1 != free {
             return (0, ControlFlow::Continue(()));
         }
         let alive: Vec<usize> = (0..self.member.len()).collect();
@@ -412,21 +428,28 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
             negligible: NEGLIGIBLE * INSIDE * stopping.tolerance * self.scale,
             newton_first: true,
         };
-        let answers = self.descend(lambdas, stop);
+        let mut answers = self.descend(lambdas, stop);
         let (len, m) = (self.dual_len(), lambdas.len());
         let mut points = Vec::with_capacity(m);
         let mut duals = Vec::with_capacity(m * len);
-        for w in &answers.coefficients {
-            answers.place(w, &mut self.w);
+        for k in 0..m {
+            answers.place(&answers.coefficients[k], &mut self.w);
+            if !free.is_empty() {
+                self.fit_free();
+                answers.coefficients[k] = self.gather(&self.w, &answers.columns);
+            }
             let at = self.smooth.point(&self.w);
-            duals.extend_from_slice(&at.u);
+            duals.extend_from_slice(&self.smooth.dual_point(&at, &free));
             points.push(at);
         }
         // Kept: fresh memory of this size costs as much as the pass.
         let mut gradients = std::mem::take(&mut self.gradients);
         gradients.resize(m * self.w.len(), 0.0);
         self.smooth.design().transpose_apply(&duals, &mut gradients);
-        let outcome = self.hand_over(lambdas, &answers, points, &gradients, watch, sink);
+        for j in &free {
+            gradients[j * m * self.q..(j + 1) * m * self.q].fill(0.0);
+        }
+        let outcome = self.hand_over(lambdas, &answers, (points, duals), &gradients, watch, sink);
         self.gradients = gradients;
         outcome
     }
@@ -436,7 +459,7 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
         &mut self,
         lambdas: &[f64],
         answers: &Answers,
-        points: Vec<PredictorPoint>,
+        (points, duals): (Vec<PredictorPoint>, Vec<f64>),
         gradients: &[f64],
         watch: &mut dyn Watch,
         sink: &mut dyn FnMut(Solution) -> ControlFlow<()>,
@@ -446,7 +469,8 @@ impl<'a, D: Design, P: BlockPenalty> Engine<'a, D, P> {
         let q = self.q;
         for (k, at) in points.into_iter().enumerate() {
             answers.place(&answers.coefficients[k], &mut self.w);
-            self.dual.clone_from(&at.u);
+            self.dual.clear();
+            self.dual.extend_from_slice(&duals[k * at.u.len()..(k + 1) * at.u.len()]);
             self.at = at;
             for (g, all) in self.g.chunks_exact_mut(q).zip(gradients.chunks_exact(m * q)) {
                 g.copy_from_slice(&all[k * q..(k + 1) * q]);

@@ -97,7 +97,7 @@ impl<S: Smooth, P: Penalty> Solver<S, P> for Fista {
         let mut steps = vec![0.0; metric.as_ref().map_or(0, |(b, _)| b.len())];
 
         let mut w = match start {
-            Start::Zero => smooth.origin(),
+            Start::Zero => smooth.null(&penalty.free_columns(lambda)),
             Start::At(w) => w.to_vec(),
         };
         let mut at = smooth.point(&w);

@@ -9,6 +9,7 @@ use crate::penalty::BlockPenalty;
 use crate::smooth::{GramCache, GramModel, Quadratic, ResidualModel};
 use crate::solver::block_descent::Form;
 use crate::solver::block_minimiser::Curvature;
+use crate::solver::curved::FrozenModel;
 use crate::solver::descent::{Active, Descent, InnerStop};
 use crate::solver::engine::Engine;
 use crate::solver::newton::Factor;
@@ -31,29 +32,32 @@ pub(super) fn gram_columns<D: Design, P: BlockPenalty>(design: &D, penalty: &P, 
 }
 
 /// What inner problems leave for the next ones.
-pub(super) struct Workspace {
+pub(super) struct Workspace<'a> {
     cache: GramCache,
     /// Where a block's columns start in the cache, usize::MAX if they are not there.
     offsets: Vec<usize>,
     curvatures: Vec<Option<Box<Curvature>>>,
     factor: Factor,
+    /// That of a loss which is not quadratic.
+    pub(super) frozen: Option<FrozenModel<'a>>,
 }
 
-impl Workspace {
+impl Workspace<'_> {
     pub(super) fn new(nblocks: usize) -> Self {
         Self {
             cache: GramCache::default(),
             offsets: vec![usize::MAX; nblocks],
             curvatures: vec![None; nblocks],
             factor: Factor::default(),
+            frozen: None,
         }
     }
 }
 
 /// The solutions of inner problems on the same columns.
 pub(super) struct Answers {
-    columns: Vec<usize>,
-    q: usize,
+    pub(super) columns: Vec<usize>,
+    pub(super) q: usize,
     /// The coefficients of `columns`, for each λ.
     pub(super) coefficients: Vec<Vec<f64>>,
     /// Sweeps made for each λ.
@@ -70,7 +74,7 @@ impl Answers {
     }
 }
 
-impl<D: Design, P: BlockPenalty> Engine<'_, D, P> {
+impl<D: Design, L: Loss, P: BlockPenalty> Engine<'_, D, L, P> {
     /// Solves the inner problem over the working set for one λ and moves w there; returns the sweeps made.
     pub(super) fn descend_to(&mut self, lambda: f64, stop: InnerStop) -> usize {
         let answers = self.descend(&[lambda], stop);
@@ -80,6 +84,9 @@ impl<D: Design, P: BlockPenalty> Engine<'_, D, P> {
 
     /// Solves the inner problem over the working set for each λ in turn, each from the answer before.
     pub(super) fn descend(&mut self, lambdas: &[f64], stop: InnerStop) -> Answers {
+        if self.smooth.loss().as_squared().is_none() {
+            return self.descend_curved(lambdas, stop);
+        }
         let design = self.smooth.design();
         let columns = self.columns(&self.set);
         let gram = match self.solver.form {
@@ -101,11 +108,12 @@ impl<D: Design, P: BlockPenalty> Engine<'_, D, P> {
     }
 
     fn residual(&self) -> Vec<f64> {
-        self.at.eta.iter().zip(self.smooth.loss().y()).map(|(e, y)| e - y).collect()
+        let y = self.smooth.loss().as_squared().map_or(&[][..], |squared| squared.y());
+        self.at.eta.iter().zip(y).map(|(e, y)| e - y).collect()
     }
 
     /// The coefficients of these columns.
-    fn gather(&self, values: &[f64], columns: &[usize]) -> Vec<f64> {
+    pub(super) fn gather(&self, values: &[f64], columns: &[usize]) -> Vec<f64> {
         let q = self.q;
         columns.iter().flat_map(|&j| &values[j * q..(j + 1) * q]).copied().collect()
     }

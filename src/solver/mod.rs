@@ -15,6 +15,7 @@ mod anderson;
 mod block_descent;
 mod block_minimiser;
 mod compression;
+mod curved;
 mod descent;
 mod dual_columns;
 mod engine;

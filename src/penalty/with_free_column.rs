@@ -1,0 +1,106 @@
+//! Any penalty, and one more column without: the intercept.
+
+use crate::partition::Partition;
+use crate::penalty::{BlockPenalty, ratio};
+
+/// Ω on the first columns, nothing on a last one if there is one more.
+#[derive(Debug, Clone)]
+pub(crate) struct WithFreeColumn<P> {
+    inner: P,
+    /// That of Ω and the block of the free column; `None` if there is none.
+    partition: Option<Partition>,
+}
+
+impl<P: BlockPenalty> WithFreeColumn<P> {
+    pub(crate) fn new(inner: P, free: bool) -> Self {
+        let partition = free.then(|| inner.partition().with_last());
+        Self { inner, partition }
+    }
+
+    #[inline]
+    fn is_last(&self, b: usize) -> bool {
+        match &self.partition {
+            None => false,
+            Some(partition) => b + 1 == partition.len(),
+        }
+    }
+}
+
+impl<P: BlockPenalty> BlockPenalty for WithFreeColumn<P> {
+    #[inline]
+    fn partition(&self) -> &Partition {
+        self.partition.as_ref().unwrap_or_else(|| self.inner.partition())
+    }
+
+    fn value_block(&self, b: usize, lambda: f64, w: &[f64]) -> f64 {
+        if self.is_last(b) { 0.0 } else { self.inner.value_block(b, lambda, w) }
+    }
+
+    #[inline]
+    fn prox_block(&self, b: usize, lambda: f64, step: f64, v: &mut [f64]) {
+        if !self.is_last(b) {
+            self.inner.prox_block(b, lambda, step, v);
+        }
+    }
+
+    #[inline]
+    fn critical_lambda_block(&self, b: usize, g: &[f64]) -> f64 {
+        if self.is_last(b) {
+            return ratio(g.iter().fold(0.0, |m: f64, g| m.max(g.abs())), 0.0);
+        }
+        self.inner.critical_lambda_block(b, g)
+    }
+
+    fn keeps_zero_block(&self, b: usize, lambda: f64, g: &[f64]) -> bool {
+        if self.is_last(b) { g.iter().all(|&g| g == 0.0) } else { self.inner.keeps_zero_block(b, lambda, g) }
+    }
+
+    fn conjugate_block(&self, b: usize, lambda: f64, g: &[f64]) -> f64 {
+        if self.is_last(b) {
+            return if g.iter().all(|&g| g == 0.0) { 0.0 } else { f64::INFINITY };
+        }
+        self.inner.conjugate_block(b, lambda, g)
+    }
+
+    fn kkt_block(&self, b: usize, lambda: f64, w: &[f64], g: &[f64]) -> f64 {
+        if self.is_last(b) {
+            return g.iter().map(|g| g * g).sum::<f64>().sqrt();
+        }
+        self.inner.kkt_block(b, lambda, w, g)
+    }
+
+    fn fenchel_young_block(&self, b: usize, lambda: f64, w: &[f64], g: &[f64], s: f64, scratch: &mut Vec<f64>) -> f64 {
+        if self.is_last(b) {
+            return self.conjugate_block(b, lambda, g);
+        }
+        self.inner.fenchel_young_block(b, lambda, w, g, s, scratch)
+    }
+
+    fn project_dual_block(&self, b: usize, lambda: f64, g: &mut [f64]) -> bool {
+        if self.is_last(b) {
+            g.fill(0.0);
+            return true;
+        }
+        self.inner.project_dual_block(b, lambda, g)
+    }
+
+    fn screening_constant(&self, b: usize) -> Option<f64> {
+        if self.is_last(b) { None } else { self.inner.screening_constant(b) }
+    }
+
+    fn curvature_block(&self, b: usize, lambda: f64, w: &[f64], grad: &mut [f64], hess: &mut [f64]) -> bool {
+        self.is_last(b) || self.inner.curvature_block(b, lambda, w, grad, hess)
+    }
+
+    fn radial(&self, b: usize, lambda: f64) -> Option<(f64, f64)> {
+        if self.is_last(b) { None } else { self.inner.radial(b, lambda) }
+    }
+
+    fn has_coordinate_kinks(&self) -> bool {
+        self.inner.has_coordinate_kinks()
+    }
+
+    fn is_free(&self, b: usize, lambda: f64) -> bool {
+        self.is_last(b) || self.inner.is_free(b, lambda)
+    }
+}
