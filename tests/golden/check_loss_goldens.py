@@ -5,7 +5,7 @@
 The loss is written down once more, naively, in longdouble; its gradient is taken by central differences, for all
 coordinates.  From these: the stored objective, the optimality conditions of every coefficient and group, the null
 model (Newton by differences where columns are free), and lambda_max from both sides.  The quantile loss has no gradient:
-there the objective must rise in every direction tried, and n tau must not be an integer.
+there the objective must rise in every direction tried, and the null model must have a unique dual.
 """
 import json, sys
 from pathlib import Path
@@ -193,10 +193,10 @@ def check(path):
                     continue
                 dw = L(t / np.sqrt((t ** 2).sum()))[:, None] / G.sd[:, None] * 1e-3
                 r = G.y - (G.x @ (w + dw))[:, 0]
-                b2 = np.sort(r)[int(np.floor(G.n * G.par["tau"]))]          # the best intercept
+                o = np.argsort(r)                                           # the best intercept
+                b2 = r[o[np.searchsorted(np.cumsum(G.s[o]), G.n * G.par["tau"])]]
                 worst = min(worst, float(G.loss(w + dw, L([b2])) + lam * G.penalty(w + dw) - obj))
             assert worst > 0, worst
-            assert (G.n * G.par["tau"]) % 1 not in (0.0,)
             out.append((rel, -worst, 0.0))
         else:
             gr = G.gradient(w, b)
@@ -208,8 +208,10 @@ def check(path):
     if G.name == "quantile":                     # dual of the null model: one interpolated row balances the rest
         r = np.asarray(G.y - bn, float)
         th = np.where(r > 0, G.par["tau"], G.par["tau"] - 1.0)
-        i = np.argmin(abs(r)); th[i] = 0; th[i] = -th.sum()
-        assert G.par["tau"] - 1 <= th[i] <= G.par["tau"]
+        s = np.asarray(G.s, float)
+        th, i = th * s, np.argmin(abs(r))
+        th[i] = 0; th[i] = -th.sum()
+        assert G.par["tau"] - 1 < th[i] / s[i] < G.par["tau"]               # strictly: the null model is unique
         gn = -np.asarray(G.xc / G.sd, float).T @ th[:, None] / G.n
     else:
         gn = G.gradient(wn, bn)

@@ -212,11 +212,13 @@ def others(pr, g, lam, ratio):
     L, n, p = pr.loss, pr.n, pr.p
     x, y, s = F(pr.x), F(L.y)[:, 0], F(pr.s)
     plain = g["family"] == "lasso" and g.get("feature_weights") is None and not pr.nonneg
+    same = plain and np.allclose(s, 1)          # for those that know no weights
+    x = x / F(pr.d)                             # none of the below is asked to standardize
     yield from r_glmnet(pr, g, lam, ratio)
     yield from with_adelie(pr, g, lam)
-    if L.name == "logistic" and plain and set(y) <= {0.0, 1.0} and abs(x.mean()) < 5:
+    if L.name == "logistic" and plain and g.get("offset") is None and set(y) <= {0.0, 1.0} and abs(x.mean()) < 5:
         from sklearn.linear_model import LogisticRegression
-        f = LogisticRegression(penalty="l1", C=1 / (n * lam), solver="saga", tol=1e-13, max_iter=200000, fit_intercept=g["fit_intercept"]).fit(x / F(pr.d), y, sample_weight=s)
+        f = LogisticRegression(penalty="l1", C=1 / (n * lam), solver="saga", tol=1e-13, max_iter=200000, fit_intercept=g["fit_intercept"]).fit(x, y, sample_weight=s)
         yield f"scikit-learn {version('scikit-learn')} LogisticRegression", f.coef_.T / F(pr.d)[:, None]
     if L.name == "logistic" and g["family"] == "sparse_group_lasso":
         from skglm import datafits, penalties, solvers
@@ -230,27 +232,28 @@ def others(pr, g, lam, ratio):
         yield f"skglm {version('skglm')} GroupBCD", w[1:, None] / F(pr.d)[:, None]
     if L.name == "gamma" and plain:
         from glum import GeneralizedLinearRegressor
-        f = GeneralizedLinearRegressor(family="gamma", link="log", alpha=lam, l1_ratio=1, gradient_tol=1e-11, max_iter=1000, fit_intercept=g["fit_intercept"]).fit(x, y, sample_weight=s)
-        yield f"glum {version('glum')} gamma", f.coef_[:, None]
+        f = GeneralizedLinearRegressor(family="gamma", link="log", alpha=lam, l1_ratio=1, gradient_tol=1e-11, max_iter=1000, fit_intercept=g["fit_intercept"]).fit(x, y, sample_weight=s, offset=F(pr.o)[:, 0])
+        yield f"glum {version('glum')} gamma", f.coef_[:, None] / F(pr.d)[:, None]
     if L.name == "quantile" and plain:
         from sklearn.linear_model import QuantileRegressor
-        f = QuantileRegressor(quantile=L.parameters["tau"], alpha=lam, solver="highs").fit(x, y)
-        yield f"scikit-learn {version('scikit-learn')} QuantileRegressor (HiGHS)", f.coef_[:, None]
-    if L.name == "squared_hinge" and plain:
+        f = QuantileRegressor(quantile=L.parameters["tau"], alpha=lam, solver="highs").fit(x, y, sample_weight=s)
+        yield f"scikit-learn {version('scikit-learn')} QuantileRegressor (HiGHS)", f.coef_[:, None] / F(pr.d)[:, None]
+    if L.name == "squared_hinge" and same:
         from sklearn.svm import LinearSVC
         f = LinearSVC(penalty="l1", dual=False, C=1 / (2 * n * lam), intercept_scaling=1e5, tol=1e-12, max_iter=1000000).fit(x, y)
-        yield f"scikit-learn {version('scikit-learn')} LinearSVC (intercept nearly free)", f.coef_.T
+        yield f"scikit-learn {version('scikit-learn')} LinearSVC (intercept nearly free)", f.coef_.T / F(pr.d)[:, None]
     if L.name == "sqrt_lasso" and plain:        # F(w) <= sigma/2 + ||r||^2/(2 n sigma): the lasso at lambda * F
         from sklearn.linear_model import Lasso
-        xc, yc, w = x - x.mean(axis=0), y - y.mean(), np.zeros(p)
+        rs, w = np.sqrt(s), np.zeros(p)
+        xc, yc = rs[:, None] * (x - s @ x / n), rs * (y - s @ y / n)
         for _ in range(200):
             w = Lasso(alpha=lam * np.sqrt(np.mean((yc - xc @ w) ** 2)), tol=1e-15, max_iter=100000, fit_intercept=False).fit(xc, yc).coef_
-        yield f"scikit-learn {version('scikit-learn')} Lasso, scaled", w[:, None]
-    if L.name == "huber" and plain:             # outliers as coefficients: the huber loss is the lasso over (w, shift of each row)
+        yield f"scikit-learn {version('scikit-learn')} Lasso, scaled", w[:, None] / F(pr.d)[:, None]
+    if L.name == "huber" and same:             # outliers as coefficients: the huber loss is the lasso over (w, shift of each row)
         from sklearn.linear_model import Lasso
         d, k = L.parameters["delta"], L.parameters["delta"] / (n * lam)
         f = Lasso(alpha=d / n, tol=1e-14, max_iter=1000000).fit(np.hstack([k * x, np.eye(n)]), y)
-        yield f"scikit-learn {version('scikit-learn')} Lasso, mean shifts", k * f.coef_[:p, None]
+        yield f"scikit-learn {version('scikit-learn')} Lasso, mean shifts", k * f.coef_[:p, None] / F(pr.d)[:, None]
     if L.name == "cox" and plain and L.begin0 is None and L.strata0 is None and np.allclose(s, 1):
         from skglm import datafits, penalties, solvers
         from skglm.utils.jit_compilation import compiled_clone
@@ -259,7 +262,7 @@ def others(pr, g, lam, ratio):
         xf = np.asfortranarray(x)
         df.initialize(xf, yy)
         w = solvers.ProxNewton(fit_intercept=False, tol=1e-12, max_iter=200).solve(xf, yy, df, compiled_clone(penalties.L1(lam)))[0]
-        yield f"skglm {version('skglm')} Cox", w[:, None]
+        yield f"skglm {version('skglm')} Cox", w[:, None] / F(pr.d)[:, None]
 
 
 def coxph_check(pr, u):
@@ -386,7 +389,7 @@ def goldens():
 
     yield logistic("logistic_l1", 1, 100, 15, [0.1])
     yield logistic("logistic_p_gt_n", 2, 50, 60, [0.15], size=1.5)
-    yield logistic("logistic_rare_far", 3, 200, 15, [0.2], shift=-5.5, mean=(100, 100), units=(0, 0), figures=8, size=1.2,
+    yield logistic("logistic_rare_far", 3, 200, 15, [0.2], shift=-3.5, mean=(100, 100), units=(0, 0), figures=8, size=1.2,
                    opts=dict(note="every column has mean near 100 and sd near 1; few positives"))
     yield logistic("logistic_standardize_weights", 4, 80, 15, [0.1], opts=lambda r: dict(standardize=True, sample_weights=some_weights(80, r), note="one sample has weight 0"), units=(-3, 3))
     yield logistic("logistic_feature_weights", 5, 100, 12, [0.3],
@@ -432,6 +435,23 @@ def goldens():
     yield other("sqrt_lasso", 22, 60, 30, [0.2], lambda r, e, o: ex.SqrtLasso(six(e[:, 0] + r.standard_normal(len(e)) + 3)))
     yield other("squared_hinge_l1", 23, 100, 15, [0.1], lambda r, e, o: ex.SquaredHinge(np.where(r.random(len(e)) < sig(2 * e[:, 0]), 1.0, -1.0), half=True))
 
+    both = lambda n, zero=True: lambda r: dict(standardize=True, sample_weights=some_weights(n, r)[0 if zero else 1:] + ([] if zero else [1.5]))
+    yield other("logistic_offset", 32, 80, 15, [0.1], lambda r, e, o: ex.Logistic((r.random(80) < sig(e[:, 0] + np.array(o["offset"]))).astype(float)),
+                opts=lambda r: dict(offset=np.round(r.uniform(-2, 2, 80), 4).tolist()))
+    yield other("poisson_path", 33, 80, 20, [0.7, 0.3, 0.1, 0.02], poisson, size=0.4)
+    yield other("gamma_offset_weights", 34, 80, 15, [0.1], lambda r, e, o: ex.Gamma(six(r.gamma(2.0, 0.5 * np.exp(e[:, 0] + np.array(o["offset"]))) + 1e-5)),
+                opts=lambda r: dict(both(80)(r), offset=np.round(r.uniform(-1, 1, 80), 4).tolist()), size=0.5, units=(-2, 2))
+    yield other("huber_weights_p_gt_n", 35, 50, 60, [0.3], lambda r, e, o: ex.Huber(heavy(r, e), delta=1.0), opts=both(50), units=(-2, 2))
+    yield other("quantile_25_weights", 36, 80, 12, [0.15], lambda r, e, o: ex.Quantile(heavy(r, e), tau=0.25), opts=both(80, False), units=(-2, 2))
+    yield other("sqrt_lasso_weights_p_gt_n", 37, 50, 60, [0.4], lambda r, e, o: ex.SqrtLasso(six(e[:, 0] + r.standard_normal(50) + 3)), opts=both(50), units=(-2, 2))
+    yield other("squared_hinge_weights", 38, 80, 15, [0.1], lambda r, e, o: ex.SquaredHinge(np.where(r.random(80) < sig(2 * e[:, 0]), 1.0, -1.0), half=True), opts=both(80), units=(-2, 2))
+
+    def multinomial_weights():
+        x, eta, rng = design(39, 90, 10, q=3, units=(-2, 2))
+        labels = [int(rng.choice(3, p=np.exp(v) / np.exp(v).sum())) for v in eta]
+        return golden("multinomial_weights", ex.Multinomial(labels, 3), "lasso", x, [0.2], **both(90)(rng), note="one sample has weight 0")
+    yield "multinomial_weights", multinomial_weights
+
     def cox(name, seed, n, p, ratios, ties, coarse=False, strata=0, start=False, opts=None, **kw):
         def make():
             x, eta, rng = design(seed, n, p, size=0.7, **kw)
@@ -449,6 +469,7 @@ def goldens():
     yield cox("cox_breslow_ties_weights", 29, 80, 12, [0.15], "breslow", coarse=True, opts=lambda r: dict(standardize=True, sample_weights=some_weights(80, r), note="one sample has weight 0; many ties"), units=(-2, 2))
     yield cox("cox_efron_ties", 25, 80, 12, [0.15], "efron", coarse=True)
     yield cox("cox_efron_ties_weights", 30, 80, 12, [0.15], "efron", coarse=True, opts=lambda r: dict(sample_weights=[round(float(v), 2) for v in r.uniform(0.2, 3, 80)]))
+    yield cox("cox_efron_path", 40, 80, 20, [0.7, 0.3, 0.1, 0.03], "efron", coarse=True)
     yield cox("cox_strata", 26, 100, 12, [0.15], "breslow", coarse=True, strata=3)
     yield cox("cox_start_stop", 27, 100, 12, [0.15], "breslow", start=True, coarse=True)
     yield cox("cox_start_stop_strata_efron", 31, 100, 12, [0.15], "efron", coarse=True, start=True, strata=2)
