@@ -296,6 +296,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 gap: (FORCING * gap).max(0.1 * stop.gap),
                 max_sweeps: stop.max_sweeps - sweeps,
                 negligible: stop.negligible.min(1e-8 * FORCING * gap),
+                newton: stop.newton && !loose,
                 ..stop
             };
             let zz = std::env::var_os("ZZ").is_some();

@@ -9,6 +9,7 @@ use crate::penalty::{BlockPenalty, L1};
 use crate::smooth::Quadratic;
 use crate::solver::anderson::Anderson;
 use crate::solver::block_minimiser::Curvature;
+use crate::solver::krylov;
 use crate::solver::newton::{self, Factor};
 
 /// A block of the penalty and where its columns stand in the model.
@@ -355,6 +356,7 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
         let check_every = if stored { 1 } else { EVERY };
         // Inside a block of several columns single coefficients may be zero: only sweeps find them.
         let singles = self.blocks.iter().all(|a| a.cols.len() == 1);
+        let mut steps = krylov::Schedule::new(stop.newton && self.nresponses == 1 && !stored && singles);
         let in_strips = self.has_strips(w);
         let all = if in_strips { self.strips(Over::All, w) } else { Vec::new() };
         let mut nonzero: Vec<Strip> = Vec::new();
@@ -380,6 +382,14 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
                     }
                 }
                 if step.is_some_and(|step| step != newton::Step::Rejected) {
+                    anderson.clear();
+                }
+            }
+            if steps.due(sweeps) {
+                let (taken, products) = krylov::step(self, w, state, stop.deadline);
+                sweeps += products;
+                steps.report(sweeps, taken);
+                if taken != newton::Step::Rejected {
                     anderson.clear();
                 }
             }

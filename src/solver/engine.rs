@@ -273,8 +273,11 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 inner_gap = inner_gap.min(0.3 * certificate.gap);
             }
             // A model of a loss that is not quadratic is dear: not before the set is nearly complete.
-            let settled = self.is_quadratic() || added == 0 || certificate.gap <= SETTLED * self.scale;
-            if 10 * added <= self.set.len() && self.sweeps_are_cheap() && settled {
+            let settled = match self.is_quadratic() {
+                true => self.sweeps_are_cheap(),
+                false => certificate.gap <= SETTLED * self.scale,
+            };
+            if 10 * added <= self.set.len() && settled {
                 inner_gap = INSIDE * target;
             }
             let stop = InnerStop {
@@ -686,8 +689,8 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         if columns as f64 <= gram_columns(self.smooth.design(), self.penalty, self.q) {
             // n·p numbers from memory against 2n|A| flops for each column: a number costs about as much as 25 flops.
             // The products of a loss that is not quadratic are formed more than once.
-            let passes = if self.is_quadratic() { PASSES } else { 1 };
-            limit.min(passes * 13 * partition.ncols() / columns.max(1) / width).max(10)
+            let (passes, least) = if self.is_quadratic() { (PASSES, 10) } else { (1, self.set.len() / 2 + 10) };
+            limit.min(passes * 13 * partition.ncols() / columns.max(1) / width).max(least)
         } else {
             limit.max(10)
         }

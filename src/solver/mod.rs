@@ -23,6 +23,7 @@ mod fista;
 mod forms;
 mod joint_certificate;
 mod joint_log_det_newton;
+mod krylov;
 mod log_det_certificate;
 mod log_det_newton;
 mod log_det_step;
