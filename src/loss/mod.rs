@@ -161,7 +161,7 @@ pub(crate) fn divergence(x: f64, y: f64) -> f64 {
 
 /// [`divergence`] of x from `y = e^l` where l is at hand: y may have no digits left, or none at all, while log(x/y) has.
 pub(crate) fn divergence_from(x: f64, y: f64, log_y: impl Fn() -> f64) -> f64 {
-    if x > 0.0 && y < 1e-290 { x * (x.ln() - log_y()) - x + y } else { divergence(x, y) }
+    if x > 0.0 && y < 1e-290 { (x * (x.ln() - log_y()) - x + y).max(0.0) } else { divergence(x, y) }
 }
 
 /// v, or 0 if it is negative by no more than rounding of numbers of this size: the gradient at the end of a domain, times

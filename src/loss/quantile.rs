@@ -90,7 +90,10 @@ impl PointwiseLoss for Quantile {
         }
         let r = y - eta;
         let end = if r >= 0.0 { self.tau } else { self.tau - 1.0 };
-        ((end + u) * r).max(0.0)
+        match (end + u) * r {
+            gap if gap < 0.0 => 0.0,
+            gap => gap,
+        }
     }
 }
 

@@ -25,12 +25,13 @@ impl SquaredHinge {
 
 impl PointwiseLoss for SquaredHinge {
     fn value(&self, y: f64, eta: f64) -> f64 {
-        let short = (1.0 - y * eta).max(0.0);
-        0.5 * short * short
+        let short = 1.0 - y * eta;
+        if short <= 0.0 { 0.0 } else { 0.5 * short * short }
     }
 
     fn slope(&self, y: f64, eta: f64) -> f64 {
-        -y * (1.0 - y * eta).max(0.0)
+        let short = 1.0 - y * eta;
+        if short <= 0.0 { 0.0 } else { -y * short }
     }
 
     fn curvature(&self, y: f64, eta: f64) -> f64 {
