@@ -36,6 +36,10 @@ impl Curvature {
         if k == 1 {
             return Self { largest: matrix[0], matrix: Vec::new(), spectrum: None, diagonal: None };
         }
+        if (0..k * k).all(|e| e % (k + 1) == 0 || matrix[e] == 0.0) {
+            let values: Vec<f64> = matrix.iter().step_by(k + 1).copied().collect();
+            return Self::diagonal(&values);
+        }
         let spectrum = if radial { linalg::eigh(&matrix, k).ok() } else { None };
         let largest = match &spectrum {
             Some(s) => s.values[k - 1],
