@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Dense, Design, LinearOperator, responses, with_scratch, weighted};
+use super::{Dense, Design, LinearOperator, responses, weighted, with_scratch};
 use crate::error::{Error, Result, check_finite, check_length};
 use crate::kernels;
 

@@ -9,13 +9,7 @@ const CACHED: usize = 1 << 17;
 
 /// `out ← X_colsᵀ diag(h) X_others`, column-major, from blocks of rows that stay in the cache: one of whole columns would
 /// cost more than the products. What [`Design::weighted_gram`] does by default.
-pub(super) fn by_blocks<D: Design + ?Sized>(
-    design: &D,
-    cols: &[usize],
-    others: &[usize],
-    h: &[f64],
-    out: &mut [f64],
-) {
+pub(super) fn by_blocks<D: Design + ?Sized>(design: &D, cols: &[usize], others: &[usize], h: &[f64], out: &mut [f64]) {
     let (n, a, b) = (h.len(), cols.len(), others.len());
     if a == 0 || b == 0 {
         return;

@@ -48,7 +48,10 @@ pub(super) struct Compressed {
 
 impl Compressed {
     /// The problem on fewer rows, if that is quicker for these λs; `engine` is the one that would solve it on X.
-    pub(super) fn new<D: Design, L: Loss, P: BlockPenalty>(engine: &mut Engine<'_, D, L, P>, lambdas: &[f64]) -> Option<Self> {
+    pub(super) fn new<D: Design, L: Loss, P: BlockPenalty>(
+        engine: &mut Engine<'_, D, L, P>,
+        lambdas: &[f64],
+    ) -> Option<Self> {
         let started = Instant::now();
         let smooth = engine.smooth;
         let design = smooth.design();

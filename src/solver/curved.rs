@@ -204,9 +204,8 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 Active { id, cols: start..start + partition.block(id).len() * q }
             })
             .collect();
-        let omega = |w: &[f64]| -> f64 {
-            blocks.iter().map(|b| penalty.value_block(b.id, lambda, &w[b.cols.clone()])).sum()
-        };
+        let omega =
+            |w: &[f64]| -> f64 { blocks.iter().map(|b| penalty.value_block(b.id, lambda, &w[b.cols.clone()])).sum() };
         let mut scratch = Scratch::default();
         let (mut sweeps, mut newton_first) = (0, stop.newton_first);
         let mut last_gap = f64::INFINITY;
@@ -222,9 +221,9 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             let mut factor = std::mem::take(&mut model.factor);
             let view = HessianView { values: &model.values, stride: model.stride };
             let quadratic = GramModel::new(view, 1, at.w.clone(), gradient.clone(), energy);
-            let curvatures: Vec<&Curvature> =
-                blocks.iter().filter_map(|b| model.curvatures[b.id].as_deref()).collect();
-            let inner = Descent { model: &quadratic, penalty, lambda, blocks: &blocks, curvatures: &curvatures, nresponses: 1 };
+            let curvatures: Vec<&Curvature> = blocks.iter().filter_map(|b| model.curvatures[b.id].as_deref()).collect();
+            let inner =
+                Descent { model: &quadratic, penalty, lambda, blocks: &blocks, curvatures: &curvatures, nresponses: 1 };
             let gap = inner.gap_at(&at.w, &gradient, &mut scratch, |scale| {
                 let scaled: Vec<f64> = u.iter().map(|u| scale * u).collect();
                 loss.fenchel_young(&at.eta, &scaled)
@@ -308,11 +307,8 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         let mut length = 1.0;
         for _ in 0..HALVINGS {
             let eta: Vec<f64> = at.eta.iter().zip(&change).map(|(e, c)| e + length * c).collect();
-            let w: Vec<f64> = if length == 1.0 {
-                w.to_vec()
-            } else {
-                at.w.iter().zip(&delta).map(|(w, d)| w + length * d).collect()
-            };
+            let w: Vec<f64> =
+                if length == 1.0 { w.to_vec() } else { at.w.iter().zip(&delta).map(|(w, d)| w + length * d).collect() };
             let reached = loss.value(&eta) + omega(&w);
             if reached - (value + penalty) <= DECREASE * length * slope || (blind && reached.is_finite()) {
                 *at = Iterate { w, eta };
