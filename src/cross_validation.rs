@@ -2,17 +2,19 @@
 //! standardisation happen inside the folds; every λ is judged on the same folds.
 
 use std::fmt;
+use std::sync::Arc;
 
-use ndarray::{Array2, Array3, ArrayBase, ArrayView2, Axis, Data, Dimension};
+use ndarray::{Array1, Array2, Array3, ArrayBase, ArrayView2, Axis, Data};
 
 use crate::design::{AnyDesign, AsDesign, Design, LinearOperator};
 use crate::error::{Error, Result};
-use crate::estimator::{Estimator, Method, Model, Options, Training};
-pub use crate::folds::{Curve, FoldIds, Folds, GroupedKFold, KFold, Split};
+use crate::estimator::family::Responses;
+use crate::estimator::{Estimator, Method, Model, Options, Scoring, Shape, Training, normalise};
+pub use crate::folds::{Curve, FoldIds, Folds, GroupedKFold, KFold, Split, StratifiedKFold};
 use crate::linalg;
 use crate::moments::{FoldBlocks, Moments, Source, gather};
 use crate::parallel;
-use crate::path::{FitPath, Grid, Path, fit_grid};
+use crate::path::{Grid, Path, fit_path, path_moments};
 use crate::solver::{Form, Status};
 
 /// The result of a cross-validation: the curve, the models refitted on all data, the out-of-fold predictions.
@@ -20,6 +22,7 @@ use crate::solver::{Form, Status};
 pub struct CrossValidation<M> {
     path: Path<M>,
     curve: Curve,
+    scoring: Scoring,
     out_of_fold: Array3<f64>,
     unconverged: Vec<usize>,
 }
@@ -30,9 +33,14 @@ impl<M: Model> CrossValidation<M> {
         &self.path
     }
 
-    /// Mean squared errors and standard errors per λ.
+    /// Mean errors and standard errors per λ.
     pub fn curve(&self) -> &Curve {
         &self.curve
+    }
+
+    /// What the errors are.
+    pub fn scoring(&self) -> Scoring {
+        self.scoring
     }
 
     /// The model on all data at the λ with the smallest mean error.
@@ -53,8 +61,8 @@ impl<M: Model> CrossValidation<M> {
         self.unconverged[index]
     }
 
-    /// Predictions of each observation by models that have not seen it, observations × responses, at λ number `index`.
-    /// The mean if an observation was judged more than once, NaN if never.
+    /// Predictions of each observation by models that have not seen it, observations × responses, at λ number `index`: η with
+    /// the observation's offset, whatever the family makes of it. The mean if an observation was judged more than once, NaN if never.
     ///
     /// # Panics
     /// If there is no such λ.
@@ -65,7 +73,7 @@ impl<M: Model> CrossValidation<M> {
 
 impl<M: Model> fmt::Display for CrossValidation<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:>13} {:>9} {:>13} {:>12}", "λ", "features", "mean sq. err", "std. error")?;
+        writeln!(f, "{:>13} {:>9} {:>13} {:>12}", "λ", "features", self.scoring, "std. error")?;
         for (k, model) in self.path.models().iter().enumerate() {
             let mut mark = match k {
                 k if k == self.curve.best => "  best",
@@ -119,7 +127,8 @@ pub trait CrossValidate: Estimator {
     }
 
     /// Cross-validates a grid: the λs come from all data, every fold walks them on its training part (folds in parallel,
-    /// same bits for any number of threads), the score is the (weighted) mean squared error on its validation part.
+    /// same bits for any number of threads), the score is the (weighted) error on its validation part that
+    /// [`Configure::scoring`](crate::estimator::Configure::scoring) says, or the estimator's own: [`Scoring`].
     /// Keeps all out-of-fold predictions: λs × observations × responses numbers. Limits of iterations and time hold for each
     /// λ in each fold; a fit that was stopped is no error, but counted in [`CrossValidation::unconverged`] and marked by
     /// `Display`.
@@ -128,8 +137,9 @@ pub trait CrossValidate: Estimator {
     /// and every training set is the sum of the other folds': about one pass over the data for all fits together.
     ///
     /// # Errors
-    /// As [`FitPath::path`] and [`Folds::splits`]; designs of your own need
-    /// [`Design::select_rows`].
+    /// As [`FitPath::path`](crate::path::FitPath::path) and [`Folds::splits`]; designs of your own need [`Design::select_rows`].
+    /// [`Error::Unsupported`] for a score that does not fit the estimator; [`Error::IllPosed`] for a fold without an
+    /// observation of some class to train on ([`StratifiedKFold`] shares them out) and for one that cannot be judged.
     fn cross_validate_on<X, S>(
         &self,
         x: &X,
@@ -143,27 +153,37 @@ pub trait CrossValidate: Estimator {
     {
         let design = x.as_design()?;
         let n = design.nrows();
+        let scoring = self.options().scoring.unwrap_or_else(|| self.default_scoring());
+        self.check_scoring(scoring)?;
         // Errors of the folds come after those of the data.
         let drawn = folds.splits(n);
         let tall = match &drawn {
-            Ok(splits) => TallFolds::new(self, &design, y, splits, grid.len()),
+            Ok(splits) => TallFolds::new(self, &design, Self::Response::matrix(y.view()), splits, grid.len()),
             Err(_) => None,
         };
         let path = match &tall {
-            Some(tall) => tall.estimator.path_moments(&tall.total(None), grid)?,
-            None => self.path(x, y, grid)?,
+            Some(tall) => path_moments(&tall.estimator, &tall.total(None), grid)?,
+            None => {
+                let training = self.training(design.reborrow(), Self::Response::matrix(y.view()), self.options())?;
+                fit_path(self, training, (n, design.ncols()), grid, &mut ())?
+            }
         };
         let lambdas = path.lambdas();
         let splits = drawn?;
-        let y = responses(y);
-        let q = y.ncols();
+        let y = Self::Response::matrix(y.view());
+        // One number per prediction, all models alike; there is one for each λ.
+        let (q, classes) = path.models().first().map_or((1, Arc::default()), |model| {
+            (model.fitted().coefficients.dim().1, Arc::clone(&model.fitted().classes))
+        });
         let weights = self.options().sample_weights.clone().unwrap_or_else(|| vec![1.0; n]);
 
         let fits = match &tall {
             Some(tall) => tall.predictions(&design, &splits, &lambdas),
             None => {
                 let work = splits.len() * n * design.ncols() * size_of::<f64>();
-                parallel::map_indexed(splits.len(), work, |k| predictions(self, &design, &y, &splits[k], &lambdas))
+                parallel::map_indexed(splits.len(), work, |k| {
+                    predictions(self, &design, y, (k, &splits[k]), &lambdas, &classes)
+                })
             }
         };
         let mut scores = Array2::zeros((lambdas.len(), splits.len()));
@@ -183,21 +203,22 @@ pub trait CrossValidate: Estimator {
             }
             fold_weights[fold] = total;
             split.test.iter().for_each(|&i| judged[i] += 1.0);
-            let truth: Vec<f64> = split.test.iter().flat_map(|&i| y.row(i).to_vec()).collect();
             let share: Vec<f64> = split.test.iter().map(|&i| weights[i]).collect();
-            for (k, (fit, mut kept)) in fit.outer_iter().zip(out_of_fold.outer_iter_mut()).enumerate() {
-                let mut error = 0.0;
-                // Both lie in memory λ by λ.
-                let (Some(fit), Some(kept)) = (fit.to_slice(), kept.as_slice_mut()) else { continue };
-                for (((fit, truth), &share), &i) in
-                    fit.chunks_exact(q).zip(truth.chunks_exact(q)).zip(&share).zip(&split.test)
-                {
-                    for ((kept, fit), truth) in kept[i * q..(i + 1) * q].iter_mut().zip(fit).zip(truth) {
-                        error += share * (truth - fit) * (truth - fit);
-                        *kept += fit;
-                    }
+            let share = normalise(&share, share.len())?;
+            let judged_on = y.select(Axis(0), &split.test);
+            let truth = Responses {
+                y: judged_on.view(),
+                one_dimensional: Self::Response::ONE,
+                weights: Some(&share),
+                offset: None,
+            };
+            let errors = self.errors(&truth, fit.view(), &classes, scoring)?;
+            scores.column_mut(fold).assign(&Array1::from(errors));
+            for (fit, mut kept) in fit.outer_iter().zip(out_of_fold.outer_iter_mut()) {
+                for (fit, &i) in fit.outer_iter().zip(&split.test) {
+                    let mut kept = kept.row_mut(i);
+                    kept += &fit;
                 }
-                scores[[k, fold]] = error / (total * q as f64);
             }
         }
         if judged.iter().any(|&times| times != 1.0) {
@@ -206,19 +227,12 @@ pub trait CrossValidate: Estimator {
             }
         }
         let sizes: Vec<usize> = path.models().iter().map(|m| m.support().len()).collect();
-        Ok(CrossValidation { curve: Curve::new(scores, &fold_weights, &sizes), path, out_of_fold, unconverged })
+        let curve = Curve::new(scores, &fold_weights, &sizes);
+        Ok(CrossValidation { curve, path, scoring, out_of_fold, unconverged })
     }
 }
 
 impl<E: Estimator> CrossValidate for E {}
-
-/// Observations × responses.
-fn responses<S: Data<Elem = f64>, R: Dimension>(y: &ArrayBase<S, R>) -> Array2<f64> {
-    let q = if y.ndim() > 1 { y.shape()[1] } else { 1 };
-    let mut values = y.iter();
-    // The shape was checked by the path over all data.
-    Array2::from_shape_simple_fn((y.shape()[0], q), || values.next().copied().unwrap_or(f64::NAN))
-}
 
 /// Folds by their moments: for dense, tall data and splits that are a partition.
 struct TallFolds<E> {
@@ -230,14 +244,17 @@ struct TallFolds<E> {
 
 impl<E: Estimator> TallFolds<E> {
     /// `None` where this is not the quicker way, and for data that deserve an error, which the other way finds.
-    fn new<S: Data<Elem = f64>, R: Dimension>(
+    fn new(
         estimator: &E,
         design: &AnyDesign<'_>,
-        y: &ArrayBase<S, R>,
+        y: ArrayView2<'_, f64>,
         splits: &[Split],
         points: usize,
     ) -> Option<Self> {
         let (n, p, k) = (design.nrows(), design.ncols(), splits.len());
+        if !estimator.is_least_squares() || estimator.options().offset.is_some() {
+            return None;
+        }
         let auto = matches!(&estimator.options().method, Method::Descent(solver) if solver.form == Form::Auto);
         let dense = 4.0 * design.column_cost() > n as f64;
         let cheap = p <= COLUMNS_PER_PASS * (7 + points) * (k + 1);
@@ -250,10 +267,9 @@ impl<E: Estimator> TallFolds<E> {
         let weighted = |s: &[f64]| s.len() == n && s.iter().all(|w| *w >= 0.0 && w.is_finite());
         let square = |v: f64| v == 0.0 || (v * v >= f64::MIN_POSITIVE && (v * v).is_finite());
         let largest = y.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-        if y.shape()[0] != n || !y.iter().all(|v| v.is_finite()) || !square(largest) || !weights.is_none_or(weighted) {
+        if y.nrows() != n || !y.iter().all(|v| v.is_finite()) || !square(largest) || !weights.is_none_or(weighted) {
             return None;
         }
-        let y = responses(y);
         let y: Vec<f64> = y.t().iter().copied().collect();
         let source = Source::new(design, &y, weights);
         if !source.representable() {
@@ -327,19 +343,16 @@ impl<E: Estimator> TallFolds<E> {
         let training = Training::from_moments(&self.total(Some(fold)), self.estimator.options())?;
         let (p, q) = (training.nfeatures(), self.parts[0].nresponses());
         let layout = self.estimator.layout(p)?;
-        let models = training.with_predictor(&layout, |smooth| {
-            Ok(fit_grid(&self.estimator, &training, smooth, &layout, lambdas, &mut ()))
-        })?;
+        let models = training.arrange(layout)?.solve_path(lambdas, self.estimator.options(), &mut ());
         let width = lambdas.len() * q;
         let mut all = SideBySide { w: vec![0.0; p * width], intercepts: vec![0.0; width] };
-        for (k, model) in models.iter().enumerate() {
-            let fitted = model.fitted();
+        for (k, fitted) in models.iter().enumerate() {
             for (j, t, v) in fitted.coefficients.nonzero() {
                 all.w[(k * q + t) * p + j] = v;
             }
             fitted.intercept.iter().enumerate().for_each(|(t, &b)| all.intercepts[k * q + t] = b);
         }
-        Ok((all, models.iter().map(Model::status).collect()))
+        Ok((all, models.iter().map(|model| model.status).collect()))
     }
 }
 
@@ -366,39 +379,55 @@ fn is_partition(splits: &[Split], n: usize) -> bool {
     }) && judged.into_iter().all(|j| j)
 }
 
-/// Fits one fold's path and predicts its validation part: λs × rows × responses, and how each fit ended.
+/// Fits one fold's path and predicts its validation part: λs × rows × predictions, and how each fit ended.
 fn predictions<E: Estimator>(
     estimator: &E,
     design: &AnyDesign<'_>,
-    y: &Array2<f64>,
-    split: &Split,
+    y: ArrayView2<'_, f64>,
+    (fold, split): (usize, &Split),
     lambdas: &[f64],
+    classes: &[Vec<f64>],
 ) -> Result<(Array3<f64>, Vec<Status>)> {
     let pick = |values: &[f64]| -> Vec<f64> { split.train.iter().map(|&i| values[i]).collect() };
+    let whole = estimator.options();
     let options = Options {
-        sample_weights: estimator.options().sample_weights.as_deref().map(pick),
-        ..estimator.options().clone()
+        sample_weights: whole.sample_weights.as_deref().map(pick),
+        offset: whole.offset.as_ref().map(|offset| offset.select(&split.train)),
+        ..whole.clone()
     };
-    let q = y.ncols();
-    let train_y = Array2::from_shape_fn((split.train.len(), q), |(r, t)| y[[split.train[r], t]]);
-    let training = Training::new(design.select_rows(&split.train)?, &train_y, &options)?;
-    let layout = estimator.layout(design.ncols())?;
-    let test = design.select_rows(&split.test)?;
-    let rows = split.test.len();
-    training.with_predictor(&layout, |smooth| {
-        let models = fit_grid(estimator, &training, smooth, &layout, lambdas, &mut ());
-        let mut out = Array3::zeros((lambdas.len(), rows, q));
-        let mut eta = vec![0.0; rows * q];
-        for (k, model) in models.iter().enumerate() {
-            let fitted = model.fitted();
-            let w: Vec<f64> = fitted.coefficients.iter().copied().collect();
-            test.apply(&w, &mut eta);
-            for row in 0..rows {
-                for t in 0..q {
-                    out[[k, row, t]] = eta[t * rows + row] + fitted.intercept[t];
-                }
+    // A class that nobody in the fold has would have no coefficients, or an infinite intercept.
+    for (t, classes) in classes.iter().enumerate() {
+        for class in classes {
+            let has = |&i: &usize| y[[i, t]] == *class && whole.sample_weights.as_ref().is_none_or(|s| s[i] > 0.0);
+            if !split.train.iter().any(has) {
+                let response =
+                    if classes.len() > 1 && y.ncols() > 1 { format!(" of response {t}") } else { String::new() };
+                let reason = format!(
+                    "no observation of class {class}{response} is left to train fold {fold} on; StratifiedKFold shares \
+                     the classes out"
+                );
+                return Err(Error::IllPosed { reason });
             }
         }
-        Ok((out, models.iter().map(Model::status).collect()))
-    })
+    }
+    let train_y = y.select(Axis(0), &split.train);
+    let training = estimator.training(design.select_rows(&split.train)?, train_y.view(), &options)?;
+    let test = design.select_rows(&split.test)?;
+    let rows = split.test.len();
+    let models = training.arrange(estimator.layout(design.ncols())?)?.solve_path(lambdas, &options, &mut ());
+    let q = models.first().map_or(1, |model| model.coefficients.dim().1);
+    let offset = whole.offset.as_ref().map(|offset| offset.select(&split.test).task_major(rows, q)).transpose()?;
+    let mut out = Array3::zeros((lambdas.len(), rows, q));
+    let mut eta = vec![0.0; rows * q];
+    for (k, model) in models.iter().enumerate() {
+        let w: Vec<f64> = model.coefficients.iter().copied().collect();
+        test.apply(&w, &mut eta);
+        for row in 0..rows {
+            for t in 0..q {
+                let known = offset.as_ref().map_or(0.0, |o| o[t * rows + row]);
+                out[[k, row, t]] = eta[t * rows + row] + model.intercept[t] + known;
+            }
+        }
+    }
+    Ok((out, models.iter().map(|model| model.status).collect()))
 }

@@ -1,5 +1,6 @@
 //! Which observations to fit on and which to judge on, and what is made of the judgements.
 
+use std::cmp::Ordering;
 use std::hash::Hash;
 
 use ndarray::Array2;
@@ -128,6 +129,60 @@ impl Folds for GroupedKFold {
             fold_of[g] = fold;
         }
         FoldIds::new(self.labels.iter().map(|&g| fold_of[g]).collect::<Vec<_>>()).splits(n)
+    }
+}
+
+/// K folds in each of which every class has its share, shuffled once from a seed: what classes with few members need.
+///
+/// ```
+/// use ndarray::array;
+/// use sparsereg::cross_validation::{Folds, StratifiedKFold};
+/// let y = array![0.0, 1.0, 0.0, 0.0, 1.0, 0.0];
+/// for split in StratifiedKFold::new(2, &y).splits(6)? {
+///     assert_eq!(split.test.iter().filter(|&&i| y[i] == 1.0).count(), 1);
+/// }
+/// # Ok::<(), sparsereg::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StratifiedKFold {
+    folds: usize,
+    classes: Vec<usize>,
+    seed: u64,
+}
+
+impl StratifiedKFold {
+    /// `folds` ≥ 2 folds; `labels` has the class of every observation: an array of responses, a `Vec` of names …
+    pub fn new<'a, L: PartialOrd + 'a>(folds: usize, labels: impl IntoIterator<Item = &'a L>) -> Self {
+        let labels: Vec<&L> = labels.into_iter().collect();
+        let mut order: Vec<usize> = (0..labels.len()).collect();
+        order.sort_by(|&a, &b| labels[a].partial_cmp(labels[b]).unwrap_or(Ordering::Equal));
+        let mut classes = vec![0; labels.len()];
+        let mut class = 0;
+        for pair in order.windows(2) {
+            class += usize::from(labels[pair[0]] != labels[pair[1]]);
+            classes[pair[1]] = class;
+        }
+        Self { folds, classes, seed: 0 }
+    }
+
+    /// The seed of the shuffle.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+}
+
+impl Folds for StratifiedKFold {
+    fn splits(&self, n: usize) -> Result<Vec<Split>> {
+        check_length("labels", n, self.classes.len())?;
+        let k = check_folds(self.folds, n)?;
+        let mut order: Vec<usize> = (0..n).collect();
+        shuffle(&mut order, self.seed);
+        order.sort_by_key(|&i| self.classes[i]);
+        // Dealt out class by class: folds and classes are even to within one.
+        let mut owner = vec![0; n];
+        order.iter().enumerate().for_each(|(position, &i)| owner[i] = position % k);
+        FoldIds::new(owner).splits(n)
     }
 }
 

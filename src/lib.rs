@@ -129,7 +129,7 @@ struct Readme;
 
 /// Everything that a fit needs.
 pub mod prelude {
-    pub use crate::cross_validation::{CrossValidate, FoldIds, Folds, GroupedKFold, KFold, Split};
+    pub use crate::cross_validation::{CrossValidate, FoldIds, Folds, GroupedKFold, KFold, Split, StratifiedKFold};
     pub use crate::error::Error;
     pub use crate::estimator::*;
     pub use crate::partition::Groups;

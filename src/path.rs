@@ -1,18 +1,14 @@
 //! λ as a sequence: grids, warm-started paths.
 
 use std::fmt;
-use std::ops::ControlFlow;
 
 use ndarray::{ArrayBase, Data};
 
-use crate::design::{AnyDesign, AsDesign, LinearOperator};
+use crate::design::{AsDesign, LinearOperator};
 use crate::error::Result;
-use crate::estimator::{Estimator, Layout, Model, Training, solve_path};
+use crate::estimator::{Estimator, LeastSquares, Model, Shape, Training};
 pub use crate::grid::Grid;
-use crate::loss::Squared;
 use crate::moments::Moments;
-use crate::problem::Problem;
-use crate::smooth::LinearPredictor;
 use crate::solver::Watch;
 
 /// The models along a path, λ falling. Every point carries its own certificate and status.
@@ -60,15 +56,16 @@ impl<M: Model> Path<M> {
 
 impl<M: Model> fmt::Display for Path<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:>13} {:>9} {:>8} {:>12}  status", "λ", "features", "R²", "rel. gap")?;
+        let width = M::EXPLAINED.chars().count().max(8);
+        writeln!(f, "{:>13} {:>9} {:>width$} {:>12}  status", "λ", "features", M::EXPLAINED, "rel. gap")?;
         for m in &self.models {
             let gap = m.certificate().relative_gap();
             writeln!(
                 f,
-                "{:>13.6e} {:>9} {:>8.4} {:>12.2e}  {}",
+                "{:>13.6e} {:>9} {:>width$.4} {:>12.2e}  {}",
                 m.lambda(),
                 m.support().len(),
-                m.r_squared(),
+                m.deviance_explained(),
                 gap,
                 m.status()
             )?;
@@ -119,13 +116,8 @@ pub trait FitPath: Estimator {
     {
         let design = x.as_design()?;
         let (n, p) = (design.nrows(), design.ncols());
-        let training = Training::new(design, y, self.options())?;
-        let layout = self.layout(p)?;
-        training.with_predictor(&layout, |smooth| {
-            let lambda_max = Problem::new(smooth, &layout.penalty, 0.0).lambda_max();
-            let lambdas = grid.resolve(lambda_max, n, p)?;
-            Ok(Path { models: fit_grid(self, &training, smooth, &layout, &lambdas, watch) })
-        })
+        let training = self.training(design, Self::Response::matrix(y.view()), self.options())?;
+        fit_path(self, training, (n, p), grid, watch)
     }
 
     /// [`path`](Self::path) from the [`Moments`] of the data.
@@ -141,36 +133,33 @@ pub trait FitPath: Estimator {
     /// assert_eq!(Lasso::default().path_moments(&moments, Grid::auto(20))?.entry_order()[0].0, 0);
     /// # Ok::<(), sparsereg::Error>(())
     /// ```
-    fn path_moments(&self, moments: &Moments, grid: Grid) -> Result<Path<Self::Model>> {
-        self.check_responses(moments)?;
-        let (n, p) = (moments.nrows(), moments.nfeatures());
-        let training = Training::from_moments(moments, self.options())?;
-        let layout = self.layout(p)?;
-        training.with_predictor(&layout, |smooth| {
-            let lambda_max = Problem::new(smooth, &layout.penalty, 0.0).lambda_max();
-            let lambdas = grid.resolve(lambda_max, n, p)?;
-            Ok(Path { models: fit_grid(self, &training, smooth, &layout, &lambdas, &mut ()) })
-        })
+    fn path_moments(&self, moments: &Moments, grid: Grid) -> Result<Path<Self::Model>>
+    where
+        Self: LeastSquares,
+    {
+        path_moments(self, moments, grid)
     }
 }
 
 impl<E: Estimator> FitPath for E {}
 
-/// The models at the given, falling λs.
-pub(crate) fn fit_grid<E: Estimator>(
+/// [`FitPath::path_moments`] of an estimator that is known to have the squared loss at run time only.
+pub(crate) fn path_moments<E: Estimator>(estimator: &E, moments: &Moments, grid: Grid) -> Result<Path<E::Model>> {
+    estimator.check_responses(moments)?;
+    let training = Training::from_moments(moments, estimator.options())?;
+    fit_path(estimator, training, (moments.nrows(), moments.nfeatures()), grid, &mut ())
+}
+
+/// The path of what is fitted to.
+pub(crate) fn fit_path<E: Estimator>(
     estimator: &E,
-    training: &Training<'_>,
-    smooth: &LinearPredictor<AnyDesign<'_>, Squared>,
-    layout: &Layout<E::Penalty>,
-    lambdas: &[f64],
+    training: Training<'_>,
+    (n, p): (usize, usize),
+    grid: Grid,
     watch: &mut dyn Watch,
-) -> Vec<E::Model> {
-    let mut models = Vec::with_capacity(lambdas.len());
-    let problem = Problem::new(smooth, &layout.penalty, 0.0);
-    solve_path(&estimator.options().method, &problem, lambdas, watch, &mut |solution| {
-        let cancelled = solution.status == crate::solver::Status::Cancelled;
-        models.push(estimator.model(training, smooth, layout, lambdas[models.len()], solution));
-        if cancelled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    models
+) -> Result<Path<E::Model>> {
+    let prepared = training.arrange(estimator.layout(p)?)?;
+    let lambdas = grid.resolve(prepared.lambda_max(), n, p)?;
+    let fitted = prepared.solve_path(&lambdas, estimator.options(), watch);
+    Ok(Path { models: fitted.into_iter().map(|fitted| estimator.model(fitted)).collect() })
 }

@@ -3,7 +3,7 @@
 use ndarray::Ix1;
 
 use crate::error::Result;
-use crate::estimator::{Configure, Estimator, Layout, LinearModel, Options};
+use crate::estimator::{Configure, Estimator, Fitted, Layout, LeastSquares, LinearModel, Options};
 use crate::partition::Partition;
 use crate::penalty::ElasticNetPenalty;
 
@@ -73,3 +73,5 @@ impl Estimator for ElasticNet {
         Ok(Layout::in_order(penalty))
     }
 }
+
+impl LeastSquares for ElasticNet {}

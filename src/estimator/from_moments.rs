@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::design::AnyDesign;
+use crate::design::{AnyDesign, LinearOperator};
 use crate::error::{Error, Result, check_length};
 use crate::estimator::Options;
-use crate::estimator::training::{CONSTANT, Training};
+use crate::estimator::training::{CONSTANT, Training, Units};
+use crate::loss::Squared;
 use crate::moments::{Moments, Rows};
 
 impl Training<'static> {
@@ -19,6 +20,10 @@ impl Training<'static> {
         if options.sample_weights.is_some() {
             let reason = "moments are weighted when they are taken: Moments::weighted";
             return Err(Error::Unsupported { argument: "sample_weights", reason });
+        }
+        if options.offset.is_some() {
+            let reason = "moments know no observations: subtract the offset from y before they are taken";
+            return Err(Error::Unsupported { argument: "offset", reason });
         }
         if let Some(names) = &options.feature_names {
             check_length("feature_names", p, names.len())?;
@@ -48,17 +53,20 @@ impl Training<'static> {
             let expected = "moments whose squares are representable";
             return Err(Error::OutOfRange { argument: "moments", index: vec![], value: moments.weight(), expected });
         };
-        Ok(Self {
-            design: AnyDesign::Dense(rows.x),
+        let n = LinearOperator::nrows(&rows.x);
+        let units = Units {
             nfeatures: p,
-            y: rows.y,
             nresponses,
+            ncolumns: nresponses,
             means: if options.intercept { central.means.into() } else { Arc::default() },
             scales: if scales.iter().all(|&s| s == 1.0) { Arc::default() } else { scales.into() },
             y_means: if options.intercept { central.y_means } else { vec![0.0; nresponses] },
+            intercept: options.intercept,
             total,
             nobservations: moments.nrows(),
             product_error: rows.error,
-        })
+            ..Units::default()
+        };
+        Ok(Self { design: AnyDesign::Dense(rows.x), loss: Box::new(Squared::new(rows.y, n)), ones: false, units })
     }
 }

@@ -3,7 +3,7 @@
 use ndarray::Ix1;
 
 use crate::error::{Error, Result, check_length};
-use crate::estimator::{Configure, Estimator, Layout, LinearModel, Options};
+use crate::estimator::{Configure, Estimator, Fitted, Layout, LeastSquares, LinearModel, Options};
 use crate::partition::Groups;
 use crate::penalty::GroupL2;
 
@@ -85,3 +85,5 @@ impl Estimator for GroupLasso {
         Ok(Layout::new(penalty, order))
     }
 }
+
+impl LeastSquares for GroupLasso {}

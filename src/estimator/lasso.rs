@@ -3,7 +3,7 @@
 use ndarray::Ix1;
 
 use crate::error::Result;
-use crate::estimator::{Configure, Estimator, Layout, LinearModel, Options};
+use crate::estimator::{Configure, Estimator, Fitted, Layout, LeastSquares, LinearModel, Options};
 use crate::penalty::L1;
 
 /// Lasso: `min_{w,b} 1/(2n) Σ_i s_i (y_i − x_iᵀw − b)² + λ Σ_j ω_j |w_j|` (Tibshirani 1996).
@@ -70,3 +70,5 @@ impl Estimator for Lasso {
         Ok(Layout::in_order(penalty))
     }
 }
+
+impl LeastSquares for Lasso {}

@@ -3,7 +3,7 @@
 use ndarray::Ix1;
 
 use crate::error::{Result, check_length};
-use crate::estimator::{Configure, Estimator, Layout, LinearModel, Options};
+use crate::estimator::{Configure, Estimator, Fitted, Layout, LeastSquares, LinearModel, Options};
 use crate::partition::Groups;
 use crate::penalty::GroupL2;
 
@@ -67,3 +67,5 @@ impl Estimator for LatentGroupLasso {
         Ok(Layout::new(penalty, order))
     }
 }
+
+impl LeastSquares for LatentGroupLasso {}

@@ -7,16 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ndarray::{ArrayBase, Data, Dimension};
+use ndarray::{ArrayBase, ArrayView2, ArrayView3, Data};
 
 use crate::design::{AnyDesign, AsDesign};
 use crate::error::{Error, Result, Unconverged, check_length, check_scalar};
-use crate::loss::Squared;
+use crate::estimator::family::Responses;
 use crate::moments::Moments;
 use crate::penalty::BlockPenalty;
-use crate::problem::Problem;
-use crate::smooth::LinearPredictor;
-use crate::solver::{BlockDescent, Fista, Solution, Solver, Start, Status, Stopping, Watch};
+use crate::solver::{BlockDescent, Fista, Status, Stopping, Watch};
 
 /// What is the same in every [`Estimator`] that has the fields `lambda` and `options`.
 macro_rules! shared_parameters {
@@ -32,24 +30,41 @@ macro_rules! shared_parameters {
         fn with_lambda(&self, lambda: f64) -> Self {
             Self { lambda, ..self.clone() }
         }
+
+        fn model(&self, fitted: Fitted) -> Self::Model {
+            fitted.into()
+        }
     };
 }
 
 mod coefficients;
 mod elastic_net;
+pub mod family;
 mod from_moments;
+mod glm;
+mod glm_model;
 mod graphical_lasso;
 mod group_lasso;
 mod joint_graphical_lasso;
+mod labels;
 mod lasso;
 mod latent_group_lasso;
 mod model;
 mod multi_task;
+mod offset;
 mod penalized;
+mod scoring;
+mod shape;
 mod sparse_group_lasso;
 mod training;
 
 pub use elastic_net::ElasticNet;
+pub use family::{Logistic, Poisson};
+pub use glm::{
+    Glm, LogisticElasticNet, LogisticGroupLasso, LogisticLasso, MultiTaskLogisticLasso, PoissonElasticNet,
+    PoissonGroupLasso, PoissonLasso, WithLoss,
+};
+pub use glm_model::GlmModel;
 pub use graphical_lasso::{
     CovarianceEstimate, Criterion, Edge, Em, EmModel, GraphicalCrossValidation, GraphicalLasso, GraphicalMethod,
     GraphicalPath, GraphicalStability, PrecisionModel, Rank, Subsamples,
@@ -58,12 +73,17 @@ pub use group_lasso::GroupLasso;
 pub use joint_graphical_lasso::{
     ClassWeights, Coupling, JointEdge, JointGraphicalLasso, JointGraphicalPath, JointPrecisionModel,
 };
+pub use labels::Labels;
 pub use lasso::Lasso;
 pub use latent_group_lasso::LatentGroupLasso;
-pub use model::{LinearModel, Model, MultiTaskModel};
+pub use model::{Fitted, LinearModel, Model, MultiTaskModel};
 pub use multi_task::{MultiTaskElasticNet, MultiTaskLasso};
+pub use offset::Offset;
 pub use penalized::Penalized;
+pub use scoring::Scoring;
+pub use shape::Shape;
 pub use sparse_group_lasso::SparseGroupLasso;
+pub(crate) use training::normalise;
 pub use training::{Layout, Training};
 
 /// Which solver an estimator uses.
@@ -118,6 +138,8 @@ impl From<Fista> for Method {
 /// | `intercept` | true | fit an unpenalised constant per response |
 /// | `standardize` | false | divide columns by their standard deviation (weighted, /n); coefficients come back in the user's units |
 /// | `sample_weights` | all 1 | s_i ≥ 0, rescaled to mean 1; a weight of 2 is a repeated row |
+/// | `offset` | none | known parts of the predictions, in the unit of XW |
+/// | `scoring` | by the loss | how cross-validation judges: [`Scoring`] |
 /// | `feature_names` | none | shown by `Display` |
 /// | `solver` | block descent | [`Method`] |
 /// | `tolerance` | 1e-6 | relative duality gap |
@@ -129,6 +151,8 @@ pub struct Options {
     pub(crate) intercept: bool,
     pub(crate) standardize: bool,
     pub(crate) sample_weights: Option<Vec<f64>>,
+    pub(crate) offset: Option<Offset>,
+    pub(crate) scoring: Option<Scoring>,
     pub(crate) feature_names: Option<Arc<[String]>>,
     pub(crate) method: Method,
     pub(crate) accept_unconverged: bool,
@@ -140,6 +164,8 @@ impl Default for Options {
             intercept: true,
             standardize: false,
             sample_weights: None,
+            offset: None,
+            scoring: None,
             feature_names: None,
             method: Method::default(),
             accept_unconverged: false,
@@ -193,6 +219,21 @@ pub trait Configure: Sized {
         self
     }
 
+    /// Known parts o of the predictions: `η = XW + 1bᵀ + o`, one number per observation, or observations × responses
+    /// where there are several (observations × classes for [`family::Multinomial`]). The logarithm of the exposure, for
+    /// counts; for least squares it is subtracted from y. Models predict without it: see [`GlmModel::with_offset`].
+    fn offset(mut self, offset: impl Into<Offset>) -> Self {
+        self.options_mut().offset = Some(offset.into());
+        self
+    }
+
+    /// How [`CrossValidate`](crate::cross_validation::CrossValidate) judges predictions (default: the deviance, for least
+    /// squares the mean squared error).
+    fn scoring(mut self, scoring: Scoring) -> Self {
+        self.options_mut().scoring = Some(scoring);
+        self
+    }
+
     /// Names of the features, for display.
     fn feature_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.options_mut().feature_names = Some(names.into_iter().map(Into::into).collect());
@@ -231,12 +272,13 @@ pub trait Configure: Sized {
     }
 }
 
-/// An estimator of a linear model: minimise `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖² + λΩ(W)`.
+/// An estimator of a linear model: minimise `F(XW + 1bᵀ) + λΩ(W)`, where F is the mean squared loss
+/// `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖²` if the estimator is not a [`Glm`].
 pub trait Estimator: Configure + Clone + Sync {
     /// Ω in the solver's order of columns.
     type Penalty: BlockPenalty;
     /// `Ix1` for one response, `Ix2` for several.
-    type Response: Dimension;
+    type Response: Shape;
     /// What `fit` returns.
     type Model: Model;
 
@@ -251,6 +293,9 @@ pub trait Estimator: Configure + Clone + Sync {
     /// # Errors
     /// Parameters that do not fit p features.
     fn layout(&self, nfeatures: usize) -> Result<Layout<Self::Penalty>>;
+    /// What `fit` returns, made from the answer of the solver: `fitted.into()` for a [`LinearModel`] or
+    /// [`MultiTaskModel`].
+    fn model(&self, fitted: Fitted) -> Self::Model;
 
     /// Fits the model.
     ///
@@ -278,14 +323,8 @@ pub trait Estimator: Configure + Clone + Sync {
         S: Data<Elem = f64>,
     {
         check_scalar("lambda", self.lambda(), 0.0, f64::MAX, "a finite number >= 0")?;
-        let design = x.as_design()?;
-        let training = Training::new(design, y, self.options())?;
-        let layout = self.layout(training.nfeatures())?;
-        training.with_predictor(&layout, |smooth| {
-            let problem = Problem::new(smooth, &layout.penalty, self.lambda());
-            let solution = solve(&self.options().method, &problem, Start::Zero, watch);
-            self.options().accept(self.model(&training, smooth, &layout, self.lambda(), solution))
-        })
+        let training = self.training(x.as_design()?, Self::Response::matrix(y.view()), self.options())?;
+        self.solve(training, watch)
     }
 
     /// Fits the model to the [`Moments`] of the data: the answer is that of [`fit`](Self::fit) up to what the certificate's
@@ -305,22 +344,19 @@ pub trait Estimator: Configure + Clone + Sync {
     /// assert!((parts.coefficients()[0] - whole.coefficients()[0]).abs() < 1e-4);
     /// # Ok::<(), sparsereg::Error>(())
     /// ```
-    fn fit_moments(&self, moments: &Moments) -> Result<Self::Model> {
+    fn fit_moments(&self, moments: &Moments) -> Result<Self::Model>
+    where
+        Self: LeastSquares,
+    {
         check_scalar("lambda", self.lambda(), 0.0, f64::MAX, "a finite number >= 0")?;
         self.check_responses(moments)?;
-        let training = Training::from_moments(moments, self.options())?;
-        let layout = self.layout(training.nfeatures())?;
-        training.with_predictor(&layout, |smooth| {
-            let problem = Problem::new(smooth, &layout.penalty, self.lambda());
-            let solution = solve(&self.options().method, &problem, Start::Zero, &mut ());
-            self.options().accept(self.model(&training, smooth, &layout, self.lambda(), solution))
-        })
+        self.solve(Training::from_moments(moments, self.options())?, &mut ())
     }
 
     /// Rejects moments of several responses where the model is one of one.
     #[doc(hidden)]
     fn check_responses(&self, moments: &Moments) -> Result<()> {
-        if Self::Response::NDIM == Some(1) { check_length("y columns", 1, moments.nresponses()) } else { Ok(()) }
+        if Self::Response::ONE { check_length("y columns", 1, moments.nresponses()) } else { Ok(()) }
     }
 
     /// The smallest λ at which every penalised coefficient is zero.
@@ -332,55 +368,63 @@ pub trait Estimator: Configure + Clone + Sync {
         X: AsDesign + ?Sized,
         S: Data<Elem = f64>,
     {
-        let training = Training::new(x.as_design()?, y, self.options())?;
+        let training = self.training(x.as_design()?, Self::Response::matrix(y.view()), self.options())?;
         let layout = self.layout(training.nfeatures())?;
-        training.with_predictor(&layout, |smooth| Ok(Problem::new(smooth, &layout.penalty, 0.0).lambda_max()))
+        Ok(training.arrange(layout)?.lambda_max())
     }
 
-    /// The fitted model in the user's units.
+    /// What is fitted to: least squares, unless the estimator knows better. `y` is observations × columns.
     #[doc(hidden)]
-    fn model(
+    fn training<'a>(&self, x: AnyDesign<'a>, y: ArrayView2<'_, f64>, options: &Options) -> Result<Training<'a>> {
+        Training::new(x, y, Self::Response::ONE, options)
+    }
+
+    /// Whether the loss is the squared one.
+    #[doc(hidden)]
+    fn is_least_squares(&self) -> bool {
+        true
+    }
+
+    /// The errors of several predictions of the same responses, which include the offsets.
+    #[doc(hidden)]
+    fn errors(
         &self,
-        training: &Training<'_>,
-        smooth: &LinearPredictor<AnyDesign<'_>, Squared>,
-        layout: &Layout<Self::Penalty>,
-        lambda: f64,
-        solution: Solution,
-    ) -> Self::Model {
-        Self::Model::assemble(training.restore(smooth, layout, lambda, solution, self.options()))
+        truth: &Responses<'_>,
+        predictions: ArrayView3<'_, f64>,
+        _classes: &[Vec<f64>],
+        scoring: Scoring,
+    ) -> Result<Vec<f64>> {
+        scoring::least_squares(truth, predictions, scoring)
+    }
+
+    /// Rejects a score that does not fit before anything is computed.
+    #[doc(hidden)]
+    fn check_scoring(&self, scoring: Scoring) -> Result<()> {
+        match scoring {
+            Scoring::Deviance | Scoring::MeanSquaredError | Scoring::MeanAbsoluteError => Ok(()),
+            _ => Err(scoring.unsupported()),
+        }
+    }
+
+    /// How cross-validation judges if nothing is said.
+    #[doc(hidden)]
+    fn default_scoring(&self) -> Scoring {
+        Scoring::MeanSquaredError
+    }
+
+    #[doc(hidden)]
+    fn solve(&self, training: Training<'_>, watch: &mut dyn Watch) -> Result<Self::Model> {
+        let layout = self.layout(training.nfeatures())?;
+        let prepared = training.arrange(layout)?;
+        let model = self.model(prepared.solve(self.lambda(), self.options(), watch));
+        self.options().accept(model)
     }
 }
 
-/// Runs the chosen solver.
-pub(crate) fn solve<D, P>(
-    method: &Method,
-    problem: &Problem<'_, LinearPredictor<D, Squared>, P>,
-    start: Start<'_>,
-    watch: &mut dyn Watch,
-) -> Solution
-where
-    D: crate::design::Design,
-    P: BlockPenalty,
-{
-    match method {
-        Method::Descent(solver) => solver.solve(problem, start, watch),
-        Method::Fista(solver) => solver.solve(problem, start, watch),
-    }
-}
-
-/// Runs the chosen solver over a path.
-pub(crate) fn solve_path<D, P>(
-    method: &Method,
-    problem: &Problem<'_, LinearPredictor<D, Squared>, P>,
-    lambdas: &[f64],
-    watch: &mut dyn Watch,
-    sink: &mut dyn FnMut(Solution) -> std::ops::ControlFlow<()>,
-) where
-    D: crate::design::Design,
-    P: BlockPenalty,
-{
-    match method {
-        Method::Descent(solver) => solver.solve_path(problem, lambdas, Start::Zero, watch, sink),
-        Method::Fista(solver) => solver.solve_path(problem, lambdas, Start::Zero, watch, sink),
-    }
-}
+/// Estimators with the squared loss: what can be fitted to [`Moments`], and what a [family](crate::estimator::family) can
+/// take the loss of ([`WithLoss::loss`]). A marker: `impl LeastSquares for MyEstimator {}`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an estimator with the squared loss",
+    note = "moments (XᵀX, Xᵀy) determine the squared loss only, and a loss can be given to an estimator once"
+)]
+pub trait LeastSquares: Estimator {}

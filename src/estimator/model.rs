@@ -11,26 +11,31 @@ use crate::error::{Error, Result, check_length};
 use crate::estimator::coefficients::Coefficients;
 use crate::solver::Status;
 
-/// What every fitted linear model holds.
+/// The answer of a solver in the units of the data: what an [`Estimator`](crate::estimator::Estimator) makes its model of.
 #[derive(Debug, Clone)]
-#[doc(hidden)]
 pub struct Fitted {
     pub(crate) coefficients: Coefficients,
     pub(crate) intercept: Array1<f64>,
     pub(crate) lambda: f64,
-    pub(crate) r_squared: f64,
+    /// R², or the share of the deviance.
+    pub(crate) explained: f64,
     pub(crate) certificate: Certificate,
     pub(crate) status: Status,
     pub(crate) iterations: usize,
     pub(crate) nobservations: usize,
     pub(crate) feature_names: Option<Arc<[String]>>,
     pub(crate) latent: Coefficients,
+    /// Columns of y.
+    pub(crate) ncolumns: usize,
+    /// The classes of each response, if it has some.
+    pub(crate) classes: Arc<[Vec<f64>]>,
 }
 
 /// What paths and cross-validation need of a fitted linear model.
 pub trait Model: Sized + Send {
+    /// What the share that is explained is called.
     #[doc(hidden)]
-    fn assemble(fitted: Fitted) -> Self;
+    const EXPLAINED: &'static str = "R²";
     #[doc(hidden)]
     fn fitted(&self) -> &Fitted;
 
@@ -59,9 +64,11 @@ pub trait Model: Sized + Send {
         self.fitted().coefficients.support()
     }
 
-    /// R² on the training data (weighted if the fit was), over all responses together; NaN for a constant response.
-    fn r_squared(&self) -> f64 {
-        self.fitted().r_squared
+    /// `1 − (F(η̂) − inf F) / (F(η₀) − inf F)` on the training data, weighted if the fit was: the share of the deviance of
+    /// the model η₀ with nothing but an intercept that the fit explains. R² over all responses together for least
+    /// squares. NaN where η₀ leaves nothing to explain.
+    fn deviance_explained(&self) -> f64 {
+        self.fitted().explained
     }
 
     /// W, features × responses.
@@ -107,17 +114,24 @@ pub struct LinearModel {
     fitted: Fitted,
 }
 
-impl Model for LinearModel {
-    fn assemble(fitted: Fitted) -> Self {
+impl From<Fitted> for LinearModel {
+    fn from(fitted: Fitted) -> Self {
         Self { fitted }
     }
+}
 
+impl Model for LinearModel {
     fn fitted(&self) -> &Fitted {
         &self.fitted
     }
 }
 
 impl LinearModel {
+    /// R² on the training data (weighted if the fit was), over all responses together; NaN for a constant response.
+    pub fn r_squared(&self) -> f64 {
+        self.fitted.explained
+    }
+
     /// w, one coefficient per feature; zeros are exact. A model stores only what is not zero until this is called.
     pub fn coefficients(&self) -> ArrayView1<'_, f64> {
         ArrayView1::from(self.fitted.coefficients.slice())
@@ -175,17 +189,24 @@ pub struct MultiTaskModel {
     fitted: Fitted,
 }
 
-impl Model for MultiTaskModel {
-    fn assemble(fitted: Fitted) -> Self {
+impl From<Fitted> for MultiTaskModel {
+    fn from(fitted: Fitted) -> Self {
         Self { fitted }
     }
+}
 
+impl Model for MultiTaskModel {
     fn fitted(&self) -> &Fitted {
         &self.fitted
     }
 }
 
 impl MultiTaskModel {
+    /// R² on the training data (weighted if the fit was), over all responses together; NaN for a constant response.
+    pub fn r_squared(&self) -> f64 {
+        self.fitted.explained
+    }
+
     /// W, features × responses; zeros are exact. A model stores only what is not zero until this is called.
     pub fn coefficients(&self) -> ArrayView2<'_, f64> {
         self.fitted.coefficients.view()
@@ -234,8 +255,9 @@ fn r_squared(prediction: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>) -> f64 {
 /// Most rows of coefficients that `Display` shows.
 const SHOWN: usize = 20;
 
-impl fmt::Display for Fitted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Fitted {
+    /// λ, features, what is explained, certificate and the largest coefficients.
+    pub(crate) fn write(&self, f: &mut fmt::Formatter<'_>, explained: &str) -> fmt::Result {
         let (p, q) = self.coefficients.dim();
         // feature, norm and coefficients of the rows that are not zero
         let mut rows: Vec<(usize, f64, Vec<f64>)> = Vec::new();
@@ -253,10 +275,10 @@ impl fmt::Display for Fitted {
         let nonzero = rows.len();
         writeln!(
             f,
-            "λ {}   {nonzero} of {p} features   n {}   R² {:.4}   {}",
+            "λ {}   {nonzero} of {p} features   n {}   {explained} {:.4}   {}",
             Plain(self.lambda, 6),
             self.nobservations,
-            self.r_squared,
+            self.explained,
             self.status
         )?;
         writeln!(f, "{}", self.certificate)?;
@@ -287,12 +309,12 @@ impl fmt::Display for Fitted {
 
 impl fmt::Display for LinearModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.fitted.fmt(f)
+        self.fitted.write(f, Self::EXPLAINED)
     }
 }
 
 impl fmt::Display for MultiTaskModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.fitted.fmt(f)
+        self.fitted.write(f, Self::EXPLAINED)
     }
 }

@@ -3,7 +3,7 @@
 use ndarray::Ix2;
 
 use crate::error::Result;
-use crate::estimator::{Configure, Estimator, Layout, MultiTaskModel, Options};
+use crate::estimator::{Configure, Estimator, Fitted, Layout, LeastSquares, MultiTaskModel, Options};
 use crate::partition::Partition;
 use crate::penalty::{ElasticNetPenalty, GroupL2};
 
@@ -62,6 +62,8 @@ impl Estimator for MultiTaskLasso {
     }
 }
 
+impl LeastSquares for MultiTaskLasso {}
+
 /// Multi-task elastic net: `min 1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖² + λ Σ_j ω_j (ρ‖W_j‖₂ + (1−ρ)/2 ‖W_j‖₂²)`.
 ///
 /// ```
@@ -115,3 +117,5 @@ impl Estimator for MultiTaskElasticNet {
         Ok(Layout::in_order(penalty))
     }
 }
+
+impl LeastSquares for MultiTaskElasticNet {}

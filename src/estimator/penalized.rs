@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use ndarray::{Ix1, Ix2};
 
 use crate::error::{Result, check_length};
-use crate::estimator::{Configure, Estimator, Layout, LinearModel, MultiTaskModel, Options};
+use crate::estimator::{Configure, Estimator, Fitted, Layout, LeastSquares, LinearModel, MultiTaskModel, Options};
 use crate::penalty::BlockPenalty;
 
 /// `min 1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖² + λΩ(W)` for any [`BlockPenalty`] Ω over the features: what a penalty of your
@@ -63,6 +63,8 @@ macro_rules! estimator {
                 Ok(Layout::in_order(self.penalty.clone()))
             }
         }
+
+        impl<P: BlockPenalty + Clone> LeastSquares for Penalized<P, $model> {}
     };
 }
 

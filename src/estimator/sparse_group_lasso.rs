@@ -4,7 +4,7 @@ use ndarray::Ix1;
 
 use crate::error::Result;
 use crate::estimator::group_lasso::check_disjoint;
-use crate::estimator::{Configure, Estimator, Layout, LinearModel, Options};
+use crate::estimator::{Configure, Estimator, Fitted, Layout, LeastSquares, LinearModel, Options};
 use crate::partition::Groups;
 use crate::penalty::SparseGroup;
 
@@ -66,3 +66,5 @@ impl Estimator for SparseGroupLasso {
         Ok(Layout::new(penalty, order))
     }
 }
+
+impl LeastSquares for SparseGroupLasso {}

@@ -2,22 +2,26 @@
 //!
 //! With sample weights s (mean 1) and an intercept, the squared loss is exactly that of
 //! `√s_i (x_i − x̄)ᵀ / σ` against `√s_i (y_i − ȳ)` with weighted means: no solver ever sees an intercept, a weight or a unit.
+//! For other losses weights are the loss's own, and the intercept is a column of ones without a penalty.
 
 use std::borrow::Cow;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use ndarray::{Array1, ArrayBase, Data, Dimension};
+use ndarray::{Array1, ArrayView2};
 
-use crate::design::{AnyDesign, Columns, Dense, Design, LinearOperator, RowScaled, Standardized, moments};
+use crate::design::{AnyDesign, Columns, Dense, Design, LinearOperator, RowScaled, Standardized, WithOnes, moments};
 use crate::error::{Error, Result, check_length, check_weights};
-use crate::estimator::Options;
 use crate::estimator::coefficients::Coefficients;
+use crate::estimator::family::{Family, Responses};
 use crate::estimator::model::Fitted;
-use crate::loss::Squared;
+use crate::estimator::{Method, Options};
+use crate::loss::{Loss, Squared};
 use crate::moments::gap_error;
-use crate::penalty::{BlockPenalty, Penalty};
-use crate::smooth::LinearPredictor;
-use crate::solver::{Solution, Status};
+use crate::penalty::{BlockPenalty, Penalty, WithFreeColumn};
+use crate::problem::Problem;
+use crate::smooth::{LinearPredictor, Smooth};
+use crate::solver::{Solution, Solver, Start, Status, Watch};
 
 /// A penalty and the order in which it wants the features: groups become contiguous, shared features are repeated.
 #[derive(Debug, Clone)]
@@ -42,23 +46,43 @@ impl<P: BlockPenalty> Layout<P> {
 }
 
 /// Data that is ready for a solver.
-#[derive(Debug)]
 pub struct Training<'a> {
     pub(super) design: AnyDesign<'a>,
-    pub(super) nfeatures: usize,
-    /// √s-scaled, centred responses, task-major.
-    pub(super) y: Vec<f64>,
-    pub(super) nresponses: usize,
-    /// Weighted mean of each column; empty without an intercept.
-    pub(super) means: Arc<[f64]>,
+    pub(super) loss: Box<dyn Loss>,
+    /// A column of ones is to be appended.
+    pub(super) ones: bool,
+    pub(super) units: Units,
+}
+
+/// What leads back from the solver's coefficients to the user's.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Units {
+    pub nfeatures: usize,
+    /// Predictions per observation.
+    pub nresponses: usize,
+    /// Columns of y.
+    pub ncolumns: usize,
+    /// Weighted mean of each column; empty if they are not centred.
+    pub means: Arc<[f64]>,
     /// σ per column, ∞ for a constant one; empty if not standardised and nothing is constant.
-    pub(super) scales: Arc<[f64]>,
-    pub(super) y_means: Vec<f64>,
-    /// Σ s_i ‖y_i − ȳ‖² / (2n): what R² compares with.
-    pub(super) total: f64,
-    pub(super) nobservations: usize,
+    pub scales: Arc<[f64]>,
+    /// Intercepts of the centred columns, if they are known before the fit.
+    pub y_means: Vec<f64>,
+    /// Whether there is an intercept at all, into which the means of the columns go.
+    pub intercept: bool,
+    /// Whether a number added to all intercepts changes nothing.
+    pub symmetric: bool,
+    /// F of the model with nothing but an intercept, above the least that F can be: what the explained share is one of.
+    pub total: f64,
+    /// The least that F can be.
+    pub floor: f64,
+    pub nobservations: usize,
     /// Error of the products relative to the norms of the columns, if this is made from [`Moments`](crate::moments::Moments).
-    pub(super) product_error: f64,
+    pub product_error: f64,
+    /// The classes of each response, if it has some.
+    pub classes: Arc<[Vec<f64>]>,
+    /// Solver column → feature.
+    pub order: Option<Vec<usize>>,
 }
 
 /// Columns whose standard deviation is below this many ulps of their mean are constants.
@@ -80,49 +104,23 @@ const LOSS: f64 = 16.0;
 const REPRESENTABLE: &str = "values whose squares are representable (about 1e-150 to 1e150)";
 
 impl<'a> Training<'a> {
-    /// Checks and prepares.
+    /// Checks and prepares least squares. `y` is observations × responses; `one_dimensional` says whether the user's y is a vector.
     ///
     /// # Errors
     /// Lengths that do not fit, NaN or infinity in y, squares that overflow or vanish, weights that are negative, not
     /// finite or all zero.
-    pub fn new<S, R>(x: AnyDesign<'a>, y: &ArrayBase<S, R>, options: &Options) -> Result<Self>
-    where
-        S: Data<Elem = f64>,
-        R: Dimension,
-    {
-        options.check()?;
-        let (n, p) = (x.nrows(), x.ncols());
-        let nresponses = if y.ndim() > 1 { y.shape()[1] } else { 1 };
-        check_length("y", n, y.shape()[0])?;
-        if nresponses == 0 {
-            return Err(Error::Empty { argument: "y" });
-        }
-        if let Some(names) = &options.feature_names {
-            check_length("feature_names", p, names.len())?;
-        }
-        let mut responses = vec![0.0; n * nresponses];
-        for (k, &value) in y.iter().enumerate() {
-            // Logical order of an ndarray: row by row.
-            let (i, t) = (k / nresponses, k % nresponses);
-            if !value.is_finite() {
-                let index = if y.ndim() > 1 { vec![i, t] } else { vec![i] };
-                return Err(Error::NotFinite { argument: "y", index, value });
-            }
-            responses[t * n + i] = value;
-        }
-        // Squares that overflow or vanish would make every gap look closed.
-        let largest =
-            responses.iter().enumerate().fold((0, 0.0f64), |m, (k, y)| if y.abs() > m.1 { (k, y.abs()) } else { m });
-        let square = largest.1 * largest.1;
-        if largest.1 > 0.0 && !(square >= f64::MIN_POSITIVE && (8.0 * responses.len() as f64 * square).is_finite()) {
-            let (i, t) = (largest.0 % n, largest.0 / n);
-            let index = if y.ndim() > 1 { vec![i, t] } else { vec![i] };
-            return Err(Error::OutOfRange {
-                argument: "y",
-                index,
-                value: responses[largest.0],
-                expected: REPRESENTABLE,
-            });
+    pub(crate) fn new(
+        x: AnyDesign<'a>,
+        y: ArrayView2<'_, f64>,
+        one_dimensional: bool,
+        options: &Options,
+    ) -> Result<Self> {
+        check_data(&x, y, one_dimensional, options)?;
+        let (n, p, nresponses) = (x.nrows(), x.ncols(), y.ncols());
+        let mut responses: Vec<f64> = y.t().iter().copied().collect();
+        if let Some(offset) = &options.offset {
+            let offset = offset.task_major(n, nresponses)?;
+            responses.iter_mut().zip(offset).for_each(|(y, o)| *y -= o);
         }
         let weights = options.sample_weights.as_deref().map(|s| normalise(s, n)).transpose()?;
         let roots: Option<Vec<f64>> = weights.as_ref().map(|s| s.iter().map(|s| s.sqrt()).collect());
@@ -140,36 +138,78 @@ impl<'a> Training<'a> {
                 y.iter_mut().zip(roots).for_each(|(y, r)| *y *= r);
             }
         }
-
-        let mut training = Self {
-            design: x,
+        let units = Units {
             nfeatures: p,
-            y: responses,
             nresponses,
-            means: Arc::default(),
-            scales: Arc::default(),
+            ncolumns: y.ncols(),
             y_means,
+            intercept: options.intercept,
             total,
             nobservations: n,
-            product_error: 0.0,
+            ..Units::default()
         };
-        training.prepare_design(options, weights.as_deref(), roots)?;
+        let mut training = Self { design: x, loss: Box::new(Squared::new(responses, n)), ones: false, units };
+        let about = About { constants: options.intercept, center: options.intercept, standardize: options.standardize };
+        training.prepare_design(about, weights.as_deref(), roots)?;
+        Ok(training)
+    }
+
+    /// Checks and prepares the loss of a family: weights are those of the observations, the intercept is a column of ones,
+    /// and dense columns are centred all the same, so that they do not speak for the intercept.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and what the family makes of y.
+    pub(crate) fn with_family<F: Family>(
+        x: AnyDesign<'a>,
+        y: ArrayView2<'_, f64>,
+        one_dimensional: bool,
+        family: &F,
+        options: &Options,
+    ) -> Result<Self> {
+        check_data(&x, y, one_dimensional, options)?;
+        let (n, p) = (x.nrows(), x.ncols());
+        let weights = options.sample_weights.as_deref().map(|s| normalise(s, n)).transpose()?;
+        let ones = options.intercept && family.has_intercept();
+        let mut data = Responses { y, one_dimensional, weights: weights.as_deref(), offset: None };
+        let classes = family.learn(&data, ones)?;
+        let nresponses = family.width(y.ncols(), &classes);
+        let offset = options.offset.as_ref().map(|o| o.task_major(n, nresponses)).transpose()?;
+        data.offset = offset.as_deref();
+        let loss = family.loss(&data, &classes)?;
+        let units = Units {
+            nfeatures: p,
+            nresponses,
+            ncolumns: y.ncols(),
+            y_means: vec![0.0; nresponses],
+            intercept: ones,
+            symmetric: family.is_symmetric(),
+            nobservations: n,
+            classes: classes.into(),
+            ..Units::default()
+        };
+        // Where the loss does not feel constants, constant columns and the means of others are nothing to it.
+        let constants = ones || !family.has_intercept();
+        let dense = x.column_cost() >= n as f64;
+        let about = About { constants, center: constants && dense, standardize: options.standardize };
+        let mut training = Self { design: x, loss, ones, units };
+        training.prepare_design(about, weights.as_deref(), None)?;
         Ok(training)
     }
 
     /// Centres, scales and weights the columns: in a view of the user's numbers if that does not cost digits.
-    fn prepare_design(&mut self, options: &Options, weights: Option<&[f64]>, roots: Option<Vec<f64>>) -> Result<()> {
-        if !options.intercept && !options.standardize && roots.is_none() {
+    fn prepare_design(&mut self, about: About, weights: Option<&[f64]>, roots: Option<Vec<f64>>) -> Result<()> {
+        let About { constants, center, standardize } = about;
+        if !constants && !standardize && roots.is_none() {
             return Ok(());
         }
-        let (n, p) = (self.design.nrows(), self.nfeatures);
+        let (n, p) = (self.design.nrows(), self.units.nfeatures);
         let dense = matches!(self.design, AnyDesign::Dense(_) | AnyDesign::DenseF32(_));
         let (mut means, mut scales) = (vec![0.0; p], vec![1.0; p]);
         let mut sq_norms = Vec::new();
         let mut constant = false;
         // max |mean|/sd: how many times the rounding error of a view is that of a copy
         let mut loss = 0.0f64;
-        if options.intercept || options.standardize {
+        if constants || standardize {
             for (j, moments) in moments(&self.design, weights).into_iter().enumerate() {
                 let mean = moments.mean;
                 means[j] = mean;
@@ -189,18 +229,18 @@ impl<'a> Training<'a> {
                     constant = true;
                 } else {
                     loss = loss.max(mean.abs() / sd);
-                    if options.standardize {
+                    if standardize {
                         scales[j] = sd;
                     }
                 }
                 // Known from the moments; for a dense design another pass over X.
-                if dense && options.intercept && weights.is_none() {
+                if dense && center && weights.is_none() {
                     sq_norms.push(moments.deviation / (scales[j] * scales[j]));
                 }
             }
         }
-        let means: Arc<[f64]> = if options.intercept { means.into() } else { Arc::default() };
-        let scales: Arc<[f64]> = if options.standardize || constant { scales.into() } else { Arc::default() };
+        let means: Arc<[f64]> = if center { means.into() } else { Arc::default() };
+        let scales: Arc<[f64]> = if standardize || constant { scales.into() } else { Arc::default() };
         let design = std::mem::replace(&mut self.design, AnyDesign::Dense(Dense::from_columns(vec![0.0], 1, 1)?));
         let center = (!means.is_empty()).then(|| Arc::clone(&means));
         let scale = (!scales.is_empty()).then(|| Arc::clone(&scales));
@@ -225,43 +265,97 @@ impl<'a> Training<'a> {
                 }
             }
         };
-        self.means = means;
-        self.scales = scales;
+        self.units.means = means;
+        self.units.scales = scales;
         Ok(())
     }
 
     /// p.
     pub fn nfeatures(&self) -> usize {
-        self.nfeatures
+        self.units.nfeatures
     }
 
-    /// Runs `f` on the smooth term in the layout's order of columns.
-    pub(crate) fn with_predictor<P, R>(
-        &self,
-        layout: &Layout<P>,
-        f: impl FnOnce(&LinearPredictor<AnyDesign<'_>, Squared>) -> Result<R>,
-    ) -> Result<R> {
-        let loss = Squared::new(self.y.clone(), self.design.nrows());
-        let direct = match &layout.order {
-            None => self.design.reborrow(),
-            Some(order) => AnyDesign::Owned(Box::new(Columns::new(self.design.reborrow(), order.clone())?)),
+    /// The problem in the layout's order of columns.
+    pub(crate) fn arrange<P: BlockPenalty>(self, layout: Layout<P>) -> Result<Prepared<'a, P>> {
+        let Self { design, loss, ones, mut units } = self;
+        let design = match &layout.order {
+            None => design,
+            Some(order) => AnyDesign::Owned(Box::new(Columns::new(design, order.clone())?)),
         };
-        f(&LinearPredictor::new(direct, loss))
+        let design = if ones { AnyDesign::Owned(Box::new(WithOnes::new(design))) } else { design };
+        let last = design.ncols() - 1;
+        let smooth = LinearPredictor::new(design, loss);
+        if smooth.loss().as_squared().is_none() {
+            let null = smooth.point(&smooth.null(if ones { std::slice::from_ref(&last) } else { &[] }));
+            units.total = smooth.loss().fenchel_young(&null.eta, &vec![0.0; null.eta.len()]);
+            units.floor = smooth.value(&null) - units.total;
+        }
+        units.order = layout.order;
+        Ok(Prepared { smooth, penalty: WithFreeColumn::new(layout.penalty, ones), units })
+    }
+}
+
+/// What is to be done to the columns.
+struct About {
+    /// Make constant columns zero.
+    constants: bool,
+    center: bool,
+    standardize: bool,
+}
+
+/// A problem that owns its data, and the way back to the user's units.
+pub(crate) struct Prepared<'a, P> {
+    smooth: LinearPredictor<AnyDesign<'a>, Box<dyn Loss>>,
+    penalty: WithFreeColumn<P>,
+    units: Units,
+}
+
+impl<P: BlockPenalty> Prepared<'_, P> {
+    fn problem(&self, lambda: f64) -> Problem<'_, LinearPredictor<AnyDesign<'_>, Box<dyn Loss>>, WithFreeColumn<P>>
+    where
+        Self: Sized,
+    {
+        Problem::new(&self.smooth, &self.penalty, lambda)
+    }
+
+    /// The smallest λ without a penalised coefficient.
+    pub fn lambda_max(&self) -> f64 {
+        self.problem(0.0).lambda_max()
+    }
+
+    /// Runs the chosen solver.
+    pub fn solve(&self, lambda: f64, options: &Options, watch: &mut dyn Watch) -> Fitted {
+        let problem = self.problem(lambda);
+        let solution = match &options.method {
+            Method::Descent(solver) => solver.solve(&problem, Start::Zero, watch),
+            Method::Fista(solver) => solver.solve(&problem, Start::Zero, watch),
+        };
+        self.restore(lambda, solution, options)
+    }
+
+    /// Runs the chosen solver over a path of falling λs; one that is cancelled ends with the point at which it was.
+    pub fn solve_path(&self, lambdas: &[f64], options: &Options, watch: &mut dyn Watch) -> Vec<Fitted> {
+        let mut all = Vec::with_capacity(lambdas.len());
+        let mut sink = |solution: Solution| {
+            let cancelled = solution.status == Status::Cancelled;
+            all.push(self.restore(lambdas[all.len()], solution, options));
+            if cancelled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let problem = self.problem(0.0);
+        match &options.method {
+            Method::Descent(solver) => solver.solve_path(&problem, lambdas, Start::Zero, watch, &mut sink),
+            Method::Fista(solver) => solver.solve_path(&problem, lambdas, Start::Zero, watch, &mut sink),
+        }
+        all
     }
 
     /// The answer in the user's features and units.
-    pub(crate) fn restore<P: BlockPenalty>(
-        &self,
-        smooth: &LinearPredictor<AnyDesign<'_>, Squared>,
-        layout: &Layout<P>,
-        lambda: f64,
-        mut solution: Solution,
-        options: &Options,
-    ) -> Fitted {
-        let q = self.nresponses;
-        if self.product_error > 0.0 {
+    fn restore(&self, lambda: f64, mut solution: Solution, options: &Options) -> Fitted {
+        let Self { smooth, penalty, units } = self;
+        let q = units.nresponses;
+        if units.product_error > 0.0 {
             let at = (&solution.coefficients[..], solution.certificate.gap);
-            let error = gap_error(smooth, &layout.penalty, lambda, at, self.product_error);
+            let error = gap_error(smooth, penalty, lambda, at, units.product_error);
             solution.certificate.rounding += error;
             // There are no rows to go on with.
             let wanted = options.method.stopping().tolerance * solution.certificate.scale;
@@ -270,45 +364,85 @@ impl<'a> Training<'a> {
             }
         }
         // The loss: what the objective is without the penalty.
-        let residual = solution.certificate.objective - layout.penalty.value(lambda, &solution.coefficients);
+        let loss = solution.certificate.objective - penalty.value(lambda, &solution.coefficients);
+        let order = units.order.as_deref();
+        let columns = order.map_or(units.nfeatures, <[usize]>::len);
+        let (own, free) = solution.coefficients.split_at(columns * q);
         let mut latent = Vec::new();
         let coefficients = Coefficients::new(
-            self.nfeatures,
+            units.nfeatures,
             q,
-            solution.coefficients.iter().enumerate().filter(|(_, w)| **w != 0.0).map(|(k, w)| {
+            own.iter().enumerate().filter(|(_, w)| **w != 0.0).map(|(k, w)| {
                 let (i, t) = (k / q, k % q);
-                let j = layout.order.as_ref().map_or(i, |order| order[i]);
-                let value = w / self.scales.get(j).copied().unwrap_or(1.0);
-                if layout.order.is_some() {
+                let j = order.map_or(i, |order| order[i]);
+                let value = w / units.scales.get(j).copied().unwrap_or(1.0);
+                if order.is_some() {
                     latent.push((k, value));
                 }
                 (j * q + t, value)
             }),
         );
-        let latent = Coefficients::new(if layout.order.is_some() { solution.coefficients.len() } else { 0 }, 1, latent);
-        let mut intercept = Array1::from(self.y_means.clone());
-        if !self.means.is_empty() {
-            let mut shift = vec![0.0; q];
-            coefficients.nonzero().for_each(|(j, t, w)| shift[t] += self.means[j] * w);
-            intercept.iter_mut().zip(shift).for_each(|(b, shift)| *b -= shift);
+        let latent = Coefficients::new(if order.is_some() { own.len() } else { 0 }, 1, latent);
+        let mut intercept = Array1::from(units.y_means.clone());
+        intercept.iter_mut().zip(free).for_each(|(b, free)| *b += free);
+        if units.intercept {
+            if !units.means.is_empty() {
+                let mut shift = vec![0.0; q];
+                coefficients.nonzero().for_each(|(j, t, w)| shift[t] += units.means[j] * w);
+                intercept.iter_mut().zip(shift).for_each(|(b, shift)| *b -= shift);
+            }
+            if units.symmetric {
+                let mean = intercept.sum() / q as f64;
+                intercept.iter_mut().for_each(|b| *b -= mean);
+            }
         }
         Fitted {
             coefficients,
             intercept,
             lambda,
-            r_squared: if self.total > 0.0 { 1.0 - residual / self.total } else { f64::NAN },
+            explained: if units.total > 0.0 { 1.0 - (loss - units.floor) / units.total } else { f64::NAN },
             certificate: solution.certificate,
             status: solution.status,
             iterations: solution.iterations,
-            nobservations: self.nobservations,
+            nobservations: units.nobservations,
             feature_names: options.feature_names.clone(),
             latent,
+            ncolumns: units.ncolumns,
+            classes: Arc::clone(&units.classes),
         }
     }
 }
 
+/// What every y, its shape and the names of the features have to be.
+fn check_data(x: &AnyDesign<'_>, y: ArrayView2<'_, f64>, one_dimensional: bool, options: &Options) -> Result<()> {
+    options.check()?;
+    check_length("y", x.nrows(), y.nrows())?;
+    if y.ncols() == 0 {
+        return Err(Error::Empty { argument: "y" });
+    }
+    if let Some(names) = &options.feature_names {
+        check_length("feature_names", x.ncols(), names.len())?;
+    }
+    let place = |(i, t): (usize, usize)| if one_dimensional { vec![i] } else { vec![i, t] };
+    if let Some((at, &value)) = y.indexed_iter().find(|(_, v)| !v.is_finite()) {
+        return Err(Error::NotFinite { argument: "y", index: place(at), value });
+    }
+    // Squares that overflow or vanish would make every gap look closed.
+    let (mut at, mut largest) = ((0, 0), 0.0f64);
+    for (i, y) in y.indexed_iter() {
+        if y.abs() > largest {
+            (at, largest) = (i, y.abs());
+        }
+    }
+    let square = largest * largest;
+    if largest > 0.0 && !(square >= f64::MIN_POSITIVE && (8.0 * y.len() as f64 * square).is_finite()) {
+        return Err(Error::OutOfRange { argument: "y", index: place(at), value: y[at], expected: REPRESENTABLE });
+    }
+    Ok(())
+}
+
 /// Weights with mean 1.
-fn normalise(weights: &[f64], n: usize) -> Result<Vec<f64>> {
+pub(crate) fn normalise(weights: &[f64], n: usize) -> Result<Vec<f64>> {
     check_length("sample_weights", n, weights.len())?;
     check_weights("sample_weights", weights, false)?;
     // Relative to the largest, so that the sum of huge weights cannot overflow.
@@ -368,7 +502,8 @@ mod tests {
 
     fn is_view(x: &Array2<f64>, y: &Array1<f64>, options: &Options) -> bool {
         use crate::design::AsDesign;
-        let training = Training::new(x.as_design().unwrap(), y, options).unwrap();
+        let y = y.view().insert_axis(ndarray::Axis(1));
+        let training = Training::new(x.as_design().unwrap(), y, true, options).unwrap();
         !matches!(training.design, AnyDesign::Dense(_))
     }
 

@@ -12,7 +12,7 @@
 use crate::design::{Dense, Design};
 use crate::kernels;
 use crate::linalg::Cholesky;
-use crate::loss::Squared;
+use crate::loss::{Loss, Squared};
 use crate::penalty::BlockPenalty;
 use crate::smooth::{LinearPredictor, Smooth};
 
@@ -155,19 +155,18 @@ impl Factor {
 /// `⟨g, w⟩`, and by the share Ω°(ε)/λ the multiplier that makes the dual point feasible. With the multiplier goes the gap: the
 /// part of Ω by λΩ(w), the part of the loss, quadratic in what the multiplier is below one, by at most twice the gap. To first
 /// order in ε, and for penalties with a curved conjugate near the optimum.
-pub(crate) fn gap_error<D: Design, P: BlockPenalty>(
-    smooth: &LinearPredictor<D, Squared>,
+pub(crate) fn gap_error<D: Design, L: Loss, P: BlockPenalty>(
+    smooth: &LinearPredictor<D, L>,
     penalty: &P,
     lambda: f64,
     (w, gap): (&[f64], f64),
     error: f64,
 ) -> f64 {
-    use crate::loss::Loss;
     use crate::penalty::Penalty;
     let (q, n) = (smooth.nresponses(), smooth.loss().nrows());
     let norms: Vec<f64> = (0..smooth.ncols()).map(|j| (smooth.design().sq_norm(j) / n as f64).sqrt()).collect();
-    let mut sizes: Vec<f64> =
-        smooth.loss().y().chunks_exact(n).map(|y| (kernels::sq_norm(y) / n as f64).sqrt()).collect();
+    let y = smooth.loss().as_squared().map_or(&[][..], |loss| loss.y());
+    let mut sizes: Vec<f64> = y.chunks_exact(n).map(|y| (kernels::sq_norm(y) / n as f64).sqrt()).collect();
     for (w, norm) in w.chunks_exact(q).zip(&norms) {
         w.iter().zip(&mut sizes).for_each(|(w, s)| *s += norm * w.abs());
     }
