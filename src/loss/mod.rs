@@ -53,6 +53,11 @@ pub trait Loss: Sync {
     fn smoothness(&self) -> f64;
     /// `∇²F(η)`, or a larger matrix that is as good a model where there is no second derivative.
     fn hessian(&self, eta: &[f64]) -> Hessian<'_>;
+    /// A smooth loss next to one with kinks: below it by no more than about `width`, with a domain of F* inside its own.
+    /// `None`, the default, for a loss that is smooth. Solvers narrow the width until it is within the gap.
+    fn smoothed(&self, _width: f64) -> Option<Box<dyn Loss>> {
+        None
+    }
     /// The squared loss itself, for which there are shorter ways: its Hessian is the same everywhere.
     #[doc(hidden)]
     fn as_squared(&self) -> Option<&Squared> {
@@ -124,6 +129,9 @@ where
     }
     fn hessian(&self, eta: &[f64]) -> Hessian<'_> {
         (**self).hessian(eta)
+    }
+    fn smoothed(&self, width: f64) -> Option<Box<dyn Loss>> {
+        (**self).smoothed(width)
     }
     fn as_squared(&self) -> Option<&Squared> {
         (**self).as_squared()

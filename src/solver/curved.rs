@@ -22,8 +22,8 @@ use crate::solver::engine::Engine;
 use crate::solver::forms::Answers;
 use crate::solver::newton::Factor;
 
-/// A model is made anew when a step with an old one leaves more than this share of the gap.
-const STALE: f64 = 0.2;
+/// Products run at so many times the speed of passes over vectors.
+const MATRIX_SPEED: f64 = 8.0;
 /// A step with a new model that leaves more than this share of the gap has met rounding errors.
 const IDLE: f64 = 0.99;
 /// Share of the gap to which a model is solved: steps are quadratic only next to the end.
@@ -36,9 +36,11 @@ const BLIND: f64 = 1e-13;
 /// Models after which the inner problem is handed back.
 const MODELS: usize = 60;
 /// Blocks that are zero are part of a model if their critical λ is above this share of λ.
-const NEAR: f64 = 0.9;
+const NEAR: f64 = 0.97;
 /// Where no more than this share of the gap is to go, sweeps over rows are enough.
 const LOOSE: f64 = 0.05;
+/// New columns up to which products with the old ones are taken one by one.
+const FEW: usize = 16;
 /// Coordinates beyond which products cost more memory than they save time.
 const MOST_COORDINATES: usize = 6000;
 
@@ -167,6 +169,21 @@ fn products<D: Design>(
         return;
     }
     let (n, rows) = (design.nrows(), left.len());
+    // Few new columns: the others are read, not copied.
+    let few = right.len() <= FEW && 4 * right.len() <= rows;
+    let by_images = |apply: &dyn Fn(&[f64], &mut [f64]), part: &mut [f64]| {
+        let mut images = vec![0.0; n * right.len()];
+        let mut column = vec![0.0; n];
+        for (&j, image) in right.iter().zip(images.chunks_exact_mut(n)) {
+            design.column(j, &mut column);
+            apply(&column, image);
+        }
+        let mut across = vec![0.0; part.len()];
+        design.dot_scattered(left, &images, &mut across);
+        for (a, across) in across.chunks_exact(right.len()).enumerate() {
+            across.iter().enumerate().for_each(|(b, v)| part[b * rows + a] = *v);
+        }
+    };
     let mut part = vec![0.0; rows * right.len()];
     let mut each = |part: &[f64], places: &[(usize, usize)]| {
         for (b, part) in part.chunks_exact(rows).enumerate() {
@@ -178,7 +195,14 @@ fn products<D: Design>(
     match hessian {
         Hessian::Diagonal(h) => {
             for (t, h) in h.chunks_exact(n).enumerate() {
-                design.weighted_gram(left, right, h, &mut part);
+                if few {
+                    let scaled = |x: &[f64], out: &mut [f64]| {
+                        out.iter_mut().zip(x).zip(h).for_each(|((o, x), h)| *o = h * x);
+                    };
+                    by_images(&scaled, &mut part);
+                } else {
+                    design.weighted_gram(left, right, h, &mut part);
+                }
                 each(&part, &[(t, t)]);
             }
         }
@@ -193,17 +217,7 @@ fn products<D: Design>(
             }
         }
         Hessian::Operator(apply) => {
-            let mut images = vec![0.0; n * right.len()];
-            let mut column = vec![0.0; n];
-            for (&j, image) in right.iter().zip(images.chunks_exact_mut(n)) {
-                design.column(j, &mut column);
-                apply(&column, image);
-            }
-            let mut across = vec![0.0; part.len()];
-            design.dot_scattered(left, &images, &mut across);
-            for (a, across) in across.chunks_exact(right.len()).enumerate() {
-                across.iter().enumerate().for_each(|(b, v)| part[b * rows + a] = *v);
-            }
+            by_images(apply, &mut part);
             each(&part, &[(0, 0)]);
         }
     }
@@ -287,7 +301,9 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             if was_fresh && gap > IDLE * last_gap {
                 break;
             }
-            let stale = !model.fresh && gap > STALE * last_gap;
+            // Blocks that the last step drove in have a part in the gap: it says nothing about the model then.
+            let complete = taken.iter().all(|&b| model.offsets[b] != usize::MAX);
+            let stale = !model.fresh && complete && self.is_stale(model, (last_gap, gap, stop.gap));
             let tm = Instant::now();
             self.bring_up(model, &taken, &inner.eta, loose, stale);
             (last_gap, was_fresh) = (gap, model.fresh);
@@ -327,6 +343,21 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             }
         }
         sweeps
+    }
+
+    /// Whether a new model is cheaper than the steps that the old one still needs at the rate of the last.
+    fn is_stale(&self, model: &FrozenModel<'a>, (before, gap, wanted): (f64, f64, f64)) -> bool {
+        if gap >= before {
+            return true;
+        }
+        let (n, k) = (self.smooth.design().nrows() as f64, (model.columns.len() * self.q) as f64);
+        let per_step = 6.0 * self.smooth.design().column_cost() * k + 2.0 * k * k;
+        let (model_cost, least) = match model.products {
+            Products::Gram { .. } => ((n * k * k + k * k * k / 3.0) / MATRIX_SPEED, 2.0),
+            Products::Rows { .. } => (0.0, 1.0),
+        };
+        let steps = (gap / wanted).ln() / (before / gap).ln();
+        steps > least + model_cost / per_step
     }
 
     /// Makes the model one of these blocks: anew at η if it is of the other form, too old or too large, else with what it
