@@ -65,6 +65,9 @@ pub trait Loss: Sync {
     }
 }
 
+/// `out ← ∇²F v`.
+type Apply<'a> = Box<dyn Fn(&[f64], &mut [f64]) + Sync + 'a>;
+
 /// A positive semidefinite matrix over predictions, in as much structure as it has.
 pub enum Hessian<'a> {
     /// Diagonal: n·q numbers, task-major.
@@ -72,7 +75,7 @@ pub enum Hessian<'a> {
     /// One symmetric q×q matrix per observation: entry (s, t) of observation i is `[(s·q + t)·n + i]`.
     PerRow(Vec<f64>),
     /// `out ← ∇²F v`, for losses that couple observations; one response.
-    Operator(Box<dyn Fn(&[f64], &mut [f64]) + Sync + 'a>),
+    Operator(Apply<'a>),
 }
 
 impl Hessian<'_> {
