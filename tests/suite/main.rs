@@ -7,6 +7,7 @@ mod covariance_estimates;
 mod design_laws;
 mod edge_cases;
 mod equalities;
+mod glm;
 mod goldens;
 mod graphical_lasso;
 mod invariances;
