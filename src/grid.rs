@@ -64,7 +64,7 @@ impl Grid {
         let ratio = self.ratio.unwrap_or(if ncols > nrows { 1e-2 } else { 1e-3 });
         check_scalar("ratio", ratio, f64::MIN_POSITIVE, 1.0, "a number in (0, 1]")?;
         if lambda_max == 0.0 {
-            let reason = "λ_max is 0: no feature is correlated with the response, so there is no path".into();
+            let reason = "λ_max is 0: nothing is selected at any λ, so there is no path".into();
             return Err(Error::IllPosed { reason });
         }
         if !lambda_max.is_finite() {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Design, LinearOperator, responses};
+use super::{Csc, Design, LinearOperator, responses};
 use crate::error::{Error, Result};
 use crate::parallel::for_each_chunk;
 
@@ -202,6 +202,11 @@ impl<D: Design> Design for Columns<D> {
     fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {
         let inner = |index: &[usize]| -> Vec<usize> { index.iter().map(|&j| self.map[j]).collect() };
         self.inner.cross_gram(&inner(rows), &inner(cols), out);
+    }
+
+    fn scaled_columns(&self, cols: &[usize], d: &[f64]) -> Option<Csc> {
+        let inner: Vec<usize> = cols.iter().map(|&j| self.map[j]).collect();
+        self.inner.scaled_columns(&inner, d)
     }
 
     fn weighted_gram(&self, cols: &[usize], others: &[usize], h: &[f64], out: &mut [f64]) {

@@ -337,6 +337,37 @@ impl Csc {
         }
     }
 
+    /// Divides the entries of column k by `by(k)`.
+    pub(super) fn divide_columns(&mut self, by: impl Fn(usize) -> f64) {
+        for (k, span) in self.indptr.windows(2).enumerate() {
+            self.values[span[0]..span[1]].iter_mut().for_each(|v| *v /= by(k));
+        }
+    }
+
+    /// A column with these values in every row, at place `at`.
+    pub(super) fn insert_dense(&mut self, at: usize, column: &[f64]) {
+        let start = self.indptr[at];
+        self.indices.splice(start..start, 0..column.len() as u32);
+        self.values.splice(start..start, column.iter().copied());
+        self.indptr.insert(at, start);
+        self.indptr[at + 1..].iter_mut().for_each(|end| *end += column.len());
+    }
+
+    /// These columns, the entry of row i in the k-th of them times `factor(k, i)`.
+    fn part(&self, cols: &[usize], factor: impl Fn(usize, usize) -> f64) -> Self {
+        let stored = cols.iter().map(|&j| self.entries(j).0.len()).sum();
+        let (mut indptr, mut indices) = (Vec::with_capacity(cols.len() + 1), Vec::with_capacity(stored));
+        let mut values = Vec::with_capacity(stored);
+        indptr.push(0);
+        for (k, &j) in cols.iter().enumerate() {
+            let (at, x) = self.entries(j);
+            indices.extend_from_slice(at);
+            values.extend(at.iter().zip(x).map(|(&i, x)| factor(k, i as usize) * x));
+            indptr.push(values.len());
+        }
+        Self { nrows: self.nrows, indptr, indices, values }
+    }
+
     #[inline]
     fn entries(&self, col: usize) -> (&[u32], &[f64]) {
         let span = self.indptr[col]..self.indptr[col + 1];
@@ -479,26 +510,20 @@ impl Design for Csc {
         // Products of √h X where that is real, else of X with h X.
         let split = h.iter().any(|&h| h < 0.0);
         let roots: Vec<f64> = if split { Vec::new() } else { h.iter().map(|h| h.sqrt()).collect() };
-        let mut index: Vec<usize> = cols.to_vec();
         let same = cols == others && !split;
-        if !same {
-            index.extend_from_slice(others);
-        }
-        let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
-        for (k, &j) in index.iter().enumerate() {
-            let (at, x) = self.entries(j);
-            indices.extend_from_slice(at);
-            match (split, k < cols.len()) {
-                (true, true) => values.extend_from_slice(x),
-                (true, false) => values.extend(at.iter().zip(x).map(|(&i, x)| h[i as usize] * x)),
-                _ => values.extend(at.iter().zip(x).map(|(&i, x)| roots[i as usize] * x)),
-            }
-            indptr.push(values.len());
-        }
-        let part = Self { nrows: self.nrows, indptr, indices, values };
+        let index: Vec<usize> = cols.iter().chain(if same { &[][..] } else { others }).copied().collect();
+        let part = self.part(&index, |k, i| match (split, k < cols.len()) {
+            (true, true) => 1.0,
+            (true, false) => h[i],
+            _ => roots[i],
+        });
         let left: Vec<usize> = (0..cols.len()).collect();
         let right: Vec<usize> = if same { left.clone() } else { (cols.len()..index.len()).collect() };
         part.cross_gram(&left, &right, out);
+    }
+
+    fn scaled_columns(&self, cols: &[usize], d: &[f64]) -> Option<Csc> {
+        Some(self.part(cols, |_, i| d[i]))
     }
 
     fn cross_gram(&self, rows: &[usize], cols: &[usize], out: &mut [f64]) {

@@ -211,6 +211,9 @@ impl Design for AnyDesign<'_> {
     fn weighted_gram(&self, cols: &[usize], others: &[usize], h: &[f64], out: &mut [f64]) {
         each!(self, x => x.weighted_gram(cols, others, h, out));
     }
+    fn scaled_columns(&self, cols: &[usize], d: &[f64]) -> Option<Csc> {
+        each!(self, x => x.scaled_columns(cols, d))
+    }
     fn copy_block(&self, rows: Range<usize>, cols: &[usize], out: &mut [f64]) -> bool {
         each!(self, x => x.copy_block(rows, cols, out))
     }

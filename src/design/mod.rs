@@ -147,6 +147,11 @@ pub trait Design: LinearOperator {
         weighted::by_blocks(self, cols, others, h, out);
     }
 
+    /// `diag(d) X_cols` as a matrix of its own, if these columns are sparse; `None`, the default, if not.
+    fn scaled_columns(&self, _cols: &[usize], _d: &[f64]) -> Option<Csc> {
+        None
+    }
+
     /// `out ← X[rows, cols]`, column-major, for rows that stand together: what products of tall data are made of, block by
     /// block while it is in the cache. Returns whether the storage can do that without touching other rows; `false`, the
     /// default, leaves `out` alone.
@@ -274,6 +279,9 @@ macro_rules! forward {
             }
             fn weighted_gram(&self, cols: &[usize], others: &[usize], h: &[f64], out: &mut [f64]) {
                 (**self).weighted_gram(cols, others, h, out)
+            }
+            fn scaled_columns(&self, cols: &[usize], d: &[f64]) -> Option<Csc> {
+                (**self).scaled_columns(cols, d)
             }
             fn copy_block(&self, rows: Range<usize>, cols: &[usize], out: &mut [f64]) -> bool {
                 (**self).copy_block(rows, cols, out)

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Design, LinearOperator, responses};
+use super::{Csc, Design, LinearOperator, responses};
 use crate::error::{Result, check_finite, check_length};
 
 /// `diag(d) X`, with `d = √s` for sample weights s, over any design.
@@ -132,6 +132,11 @@ impl<D: Design> Design for RowScaled<D> {
 
     fn reads_columns(&self) -> bool {
         self.inner.reads_columns()
+    }
+
+    fn scaled_columns(&self, cols: &[usize], d: &[f64]) -> Option<Csc> {
+        let d: Vec<f64> = d.iter().zip(&self.d).map(|(a, b)| a * b).collect();
+        self.inner.scaled_columns(cols, &d)
     }
 
     fn weighted_gram(&self, cols: &[usize], others: &[usize], h: &[f64], out: &mut [f64]) {

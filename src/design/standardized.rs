@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Dense, Design, LinearOperator, responses, weighted, with_scratch};
+use super::{Csc, Dense, Design, LinearOperator, responses, weighted, with_scratch};
 use crate::error::{Error, Result, check_finite, check_length};
 use crate::kernels;
 
@@ -283,6 +283,15 @@ impl<D: Design> Design for Standardized<D> {
                 *g = (*g - cross + n * (mean_a * mean_b)) / (sigma_a * sigma_b);
             }
         }
+    }
+
+    fn scaled_columns(&self, cols: &[usize], d: &[f64]) -> Option<Csc> {
+        if self.center.is_some() {
+            return None;
+        }
+        let mut part = self.inner.scaled_columns(cols, d)?;
+        part.divide_columns(|k| self.deviation(cols[k]));
+        Some(part)
     }
 
     fn weighted_gram(&self, cols: &[usize], others: &[usize], h: &[f64], out: &mut [f64]) {

@@ -23,8 +23,7 @@ pub(super) fn by_blocks<D: Design + ?Sized>(design: &D, cols: &[usize], others: 
     let count = if in_place { (n / (4 * width)).clamp(1, GRAM_PIECES) } else { 1 };
     let height = n.div_ceil(count).next_multiple_of(rows);
     let roots: Vec<f64> = if symmetric { h.iter().map(|h| h.sqrt()).collect() } else { Vec::new() };
-    let pieces = parallel::map_indexed(n.div_ceil(height), n * width * size_of::<f64>(), |piece| {
-        let mut sum = vec![0.0; a * b];
+    let add = |piece: usize, sum: &mut [f64]| {
         let mut block = vec![0.0; rows * width];
         let end = ((piece + 1) * height).min(n);
         for from in (piece * height..end).step_by(rows) {
@@ -44,18 +43,26 @@ pub(super) fn by_blocks<D: Design + ?Sized>(design: &D, cols: &[usize], others: 
             };
             if symmetric {
                 scaled(block, &roots[from..from + m]);
-                linalg::add_gram(block, m, m, a, &mut sum);
+                linalg::add_gram(block, m, m, a, sum);
             } else {
                 let (left, right) = block.split_at_mut(a * m);
                 scaled(right, &h[from..from + m]);
-                linalg::add_transpose_matmul(left, right, m, a, b, &mut sum);
+                linalg::add_transpose_matmul(left, right, m, a, b, sum);
             }
         }
-        sum
-    });
+    };
     out.fill(0.0);
-    for piece in pieces {
-        out.iter_mut().zip(&piece).for_each(|(o, v)| *o += v);
+    if n <= height {
+        add(0, out);
+    } else {
+        let pieces = parallel::map_indexed(n.div_ceil(height), n * width * size_of::<f64>(), |piece| {
+            let mut sum = vec![0.0; a * b];
+            add(piece, &mut sum);
+            sum
+        });
+        for piece in pieces {
+            out.iter_mut().zip(&piece).for_each(|(o, v)| *o += v);
+        }
     }
     if symmetric {
         linalg::mirror(out, a);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Design, LinearOperator, responses};
+use super::{Csc, Design, LinearOperator, responses};
 use crate::kernels;
 
 /// `[X 1]`: column p of `p + 1` is constant.
@@ -170,6 +170,14 @@ impl<D: Design> Design for WithOnes<D> {
 
     fn reads_columns(&self) -> bool {
         self.inner.reads_columns()
+    }
+
+    fn scaled_columns(&self, cols: &[usize], d: &[f64]) -> Option<Csc> {
+        let p = self.inner.ncols();
+        let own: Vec<usize> = cols.iter().copied().filter(|&j| j < p).collect();
+        let mut part = self.inner.scaled_columns(&own, d)?;
+        (0..cols.len()).filter(|&k| cols[k] >= p).for_each(|k| part.insert_dense(k, d));
+        Some(part)
     }
 
     fn weighted_gram(&self, cols: &[usize], others: &[usize], h: &[f64], out: &mut [f64]) {

@@ -1,6 +1,6 @@
 //! Logistic loss: `ℓ(y, η) = log(1 + e^η) − yη` with y ∈ [0, 1], a class or a proportion.
 
-use crate::loss::{PointwiseLoss, divergence};
+use crate::loss::{PointwiseLoss, divergence_from, forgive};
 
 /// `ℓ(y, η) = log(1 + e^η) − yη` for y = 1 (the class that a positive η speaks for), y = 0 (the other), or a proportion
 /// between. `ℓ*(u) = v log v + (1 − v) log(1 − v)` with the dual probability `v = u + y ∈ [0, 1]`.
@@ -45,9 +45,12 @@ impl PointwiseLoss for Logistic {
     }
 
     fn conjugate(&self, y: f64, u: f64) -> f64 {
-        let v = u + y;
-        let entropy = |v: f64| if v == 0.0 { 0.0 } else { v * v.ln() };
-        if (0.0..=1.0).contains(&v) { entropy(v) + entropy(1.0 - v) } else { f64::INFINITY }
+        let entropy = |v: f64| match forgive(v, 1.0) {
+            v if v < 0.0 => f64::INFINITY,
+            0.0 => 0.0,
+            v => v * v.ln(),
+        };
+        entropy(u + y) + entropy(1.0 - (u + y))
     }
 
     fn smoothness(&self, _y: f64) -> f64 {
@@ -57,6 +60,8 @@ impl PointwiseLoss for Logistic {
     fn fenchel_young(&self, y: f64, eta: f64, u: f64) -> f64 {
         // The divergence of Bernoulli(v) from Bernoulli(σ(η)), with v and 1 − v both to relative accuracy.
         let (v, rest) = if y == 1.0 { (1.0 + u, -u) } else { (u + y, 1.0 - y - u) };
-        divergence(v, sigmoid(eta)) + divergence(rest, sigmoid(-eta))
+        // log σ(η) = η where σ(η) underflows.
+        let divergence = |v, eta| divergence_from(forgive(v, 1.0), sigmoid(eta), || eta);
+        divergence(v, eta) + divergence(rest, -eta)
     }
 }

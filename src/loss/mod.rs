@@ -5,15 +5,30 @@
 //! (Cox's partial likelihood, the square root of a mean) or the responses of one observation (multinomial) implements
 //! [`Loss`] directly.
 
+mod cox;
+mod gamma;
+mod huber;
 mod logistic;
+mod multinomial;
 mod poisson;
+mod quantile;
 mod separable;
+mod square_root;
 mod squared;
+mod squared_hinge;
+mod wide;
 
+pub use cox::{Cox, Ties};
+pub use gamma::Gamma;
+pub use huber::Huber;
 pub use logistic::Logistic;
+pub use multinomial::Multinomial;
 pub use poisson::Poisson;
+pub use quantile::{Quantile, SmoothedQuantile};
 pub use separable::{PointwiseLoss, Separable};
+pub use square_root::SquareRoot;
 pub use squared::Squared;
+pub use squared_hinge::SquaredHinge;
 
 /// A convex, differentiable mean loss `F(η)`.
 ///
@@ -124,7 +139,7 @@ pub(crate) fn divergence(x: f64, y: f64) -> f64 {
     if x == 0.0 {
         return y;
     }
-    if y == 0.0 {
+    if y == 0.0 || y == f64::INFINITY {
         return f64::INFINITY;
     }
     let d = (x - y) / y;
@@ -144,6 +159,17 @@ pub(crate) fn divergence(x: f64, y: f64) -> f64 {
     y * d * d * sum
 }
 
+/// [`divergence`] of x from `y = e^l` where l is at hand: y may have no digits left, or none at all, while log(x/y) has.
+pub(crate) fn divergence_from(x: f64, y: f64, log_y: impl Fn() -> f64) -> f64 {
+    if x > 0.0 && y < 1e-290 { (x * (x.ln() - log_y()) - x + y).max(0.0) } else { divergence(x, y) }
+}
+
+/// v, or 0 if it is negative by no more than rounding of numbers of this size: the gradient at the end of a domain, times
+/// a weight and divided by it again, may stand an ulp outside.
+pub(crate) fn forgive(v: f64, size: f64) -> f64 {
+    if v < 0.0 && v >= -4.0 * f64::EPSILON * size { 0.0 } else { v }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,5 +186,15 @@ mod tests {
         assert_eq!(divergence(0.0, 2.0), 2.0);
         assert_eq!(divergence(-1e-300, 2.0), f64::INFINITY);
         assert_eq!((divergence(2.0, 2.0), divergence(1.0, 0.0)), (0.0, f64::INFINITY));
+        assert_eq!(divergence(2.0, f64::INFINITY), f64::INFINITY);
+    }
+
+    #[test]
+    fn a_divergence_from_what_underflows_is_finite() {
+        approx::assert_relative_eq!(divergence_from(0.5, 0.0, || -2000.0), 0.5 * (0.5f64.ln() + 2000.0) - 0.5);
+        let (x, y) = (0.5, 1e-200);
+        approx::assert_relative_eq!(divergence_from(x, y, || unreachable!()), divergence(x, y));
+        assert_eq!(divergence_from(0.0, 0.0, || -2000.0), 0.0);
+        assert_eq!((forgive(-1e-16, 1.0), forgive(-1e-14, 1.0), forgive(1e-16, 1.0)), (0.0, -1e-14, 1e-16));
     }
 }

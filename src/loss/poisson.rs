@@ -1,6 +1,6 @@
 //! Poisson loss with the log link: `ℓ(y, η) = e^η − yη`.
 
-use crate::loss::{PointwiseLoss, divergence};
+use crate::loss::{PointwiseLoss, divergence_from, forgive};
 
 /// `ℓ(y, η) = e^η − yη` for counts y ≥ 0 (any number ≥ 0 will do). `ℓ*(u) = v log v − v` with the dual mean
 /// `v = u + y ≥ 0`. The logarithm of the exposure is an offset.
@@ -26,8 +26,7 @@ impl PointwiseLoss for Poisson {
     }
 
     fn conjugate(&self, y: f64, u: f64) -> f64 {
-        let v = u + y;
-        match v {
+        match forgive(u + y, y) {
             v if v < 0.0 => f64::INFINITY,
             0.0 => 0.0,
             v => v * v.ln() - v,
@@ -39,6 +38,6 @@ impl PointwiseLoss for Poisson {
     }
 
     fn fenchel_young(&self, y: f64, eta: f64, u: f64) -> f64 {
-        divergence(u + y, eta.exp())
+        divergence_from(forgive(u + y, y), eta.exp(), || eta)
     }
 }

@@ -20,8 +20,12 @@ pub trait PointwiseLoss: Sync {
     /// `ℓ(y, η) + ℓ*(y, u) − uη ≥ 0`; worth a formula of its own where the three terms cancel.
     fn fenchel_young(&self, y: f64, eta: f64, u: f64) -> f64 {
         let conjugate = self.conjugate(y, u);
-        // −∞ + ∞ would prove nothing; what rounding leaves below zero is no evidence either.
-        if conjugate == f64::INFINITY { conjugate } else { (self.value(y, eta) + conjugate - u * eta).max(0.0) }
+        // −∞ + ∞ would prove nothing; what rounding leaves below zero is no evidence either, and NaN has to stay what it is.
+        match self.value(y, eta) + conjugate - u * eta {
+            _ if conjugate == f64::INFINITY => conjugate,
+            gap if gap < 0.0 => 0.0,
+            gap => gap,
+        }
     }
 }
 

@@ -148,6 +148,22 @@ impl BlockPenalty for ElasticNetPenalty {
         true
     }
 
+    fn prox_block_diagonal(&self, b: usize, lambda: f64, h: &[f64], v: &mut [f64]) -> bool {
+        let (t, quadratic) = self.parts(b, lambda);
+        if self.nonnegative {
+            v.iter_mut().for_each(|v| *v = v.max(0.0));
+        }
+        if quadratic == 0.0 {
+            prox::sparse_group_diagonal(v, h, 0.0, t);
+        } else {
+            // ½ h (x − v)² + κ/2 x² is ½ (h + κ)(x − hv/(h + κ))² up to a constant.
+            let sum: Vec<f64> = h.iter().map(|h| h + quadratic).collect();
+            v.iter_mut().zip(h.iter().zip(&sum)).for_each(|(v, (h, sum))| *v *= h / sum);
+            prox::sparse_group_diagonal(v, &sum, 0.0, t);
+        }
+        true
+    }
+
     fn radial(&self, b: usize, lambda: f64) -> Option<(f64, f64)> {
         let (t, quadratic) = self.parts(b, lambda);
         (!self.nonnegative && t.is_finite()).then_some((t, quadratic))

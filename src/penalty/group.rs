@@ -104,6 +104,15 @@ impl BlockPenalty for GroupL2 {
         true
     }
 
+    fn prox_block_diagonal(&self, b: usize, lambda: f64, h: &[f64], v: &mut [f64]) -> bool {
+        if self.nonnegative {
+            // As for equal h: a negative entry can only be worth 0.
+            v.iter_mut().for_each(|v| *v = v.max(0.0));
+        }
+        prox::sparse_group_diagonal(v, h, 0.0, threshold(lambda, self.weights[b]));
+        true
+    }
+
     fn radial(&self, b: usize, lambda: f64) -> Option<(f64, f64)> {
         let t = threshold(lambda, self.weights[b]);
         (!self.nonnegative && t.is_finite()).then_some((t, 0.0))

@@ -138,6 +138,60 @@ impl JointEntrywise {
     }
 }
 
+/// Values of one entry that move as one where Ω is smooth: one that is not zero, or several that are fused.
+#[derive(Debug)]
+pub(crate) struct SmoothPiece {
+    /// The classes.
+    pub members: Vec<usize>,
+    /// The derivative of λΩ along them.
+    pub slope: f64,
+}
+
+impl JointEntrywise {
+    /// Whether `λΩ_b` has kinks where one value of several is zero, and where two values are equal.
+    pub(crate) fn kinks(&self, b: usize, lambda: f64) -> (bool, bool) {
+        let (t1, t2) = self.parts(b, lambda);
+        (t1 > 0.0, t2 > 0.0 && self.coupling == Coupling::Fused)
+    }
+
+    /// The pieces along which `λΩ_b` is smooth at w; none where all of w is zero, unless zero is a value like others.
+    pub(crate) fn smooth_pieces(&self, b: usize, lambda: f64, w: &[f64]) -> Vec<SmoothPiece> {
+        let (t1, t2) = self.parts(b, lambda);
+        let (kink_at_zero, kink_at_equal) = self.kinks(b, lambda);
+        let norm = if self.coupling == Coupling::Group && t2 > 0.0 { prox::norm2(w) } else { f64::INFINITY };
+        if norm == 0.0 {
+            return Vec::new();
+        }
+        let mut pieces = Vec::new();
+        for (k, &value) in w.iter().enumerate() {
+            if (kink_at_zero && value == 0.0) || (kink_at_equal && w[..k].contains(&value)) {
+                continue;
+            }
+            let members: Vec<usize> = (k..w.len()).filter(|&l| l == k || (kink_at_equal && w[l] == value)).collect();
+            let sign = if value == 0.0 { 0.0 } else { value.signum() };
+            let each = if kink_at_equal {
+                let side = |other: &f64| if *other == value { 0.0 } else { (value - other).signum() };
+                t2 * w.iter().map(side).sum::<f64>()
+            } else {
+                t2 * value / norm
+            };
+            let slope = members.len() as f64 * (t1 * sign + each);
+            pieces.push(SmoothPiece { members, slope });
+        }
+        pieces
+    }
+
+    /// The second derivative of `λΩ_b` by two pieces of w with these values, or by one twice.
+    pub(crate) fn piece_curvature(&self, b: usize, lambda: f64, w: &[f64], values: (f64, f64), same: bool) -> f64 {
+        let (_, t2) = self.parts(b, lambda);
+        if self.coupling == Coupling::Fused || t2 == 0.0 {
+            return 0.0;
+        }
+        let norm = prox::norm2(w);
+        t2 / norm * (if same { 1.0 } else { 0.0 } - values.0 / norm * (values.1 / norm))
+    }
+}
+
 /// Calls `f` with scratch for so many classes.
 fn with_order<T>(classes: usize, f: impl FnOnce(&mut [usize]) -> T) -> T {
     if classes <= FEW { f(&mut [0; FEW]) } else { f(&mut vec![0; classes]) }
@@ -164,6 +218,16 @@ impl BlockPenalty for JointEntrywise {
             Coupling::Group => _ = prox::sparse_group(v, t1 * step, t2 * step),
             Coupling::Fused => with_order(v.len(), |order| prox::pairwise_fused(v, t1 * step, t2 * step, order)),
         }
+    }
+
+    #[inline]
+    fn prox_block_diagonal(&self, b: usize, lambda: f64, h: &[f64], v: &mut [f64]) -> bool {
+        let (t1, t2) = self.parts(b, lambda);
+        match self.coupling {
+            Coupling::Group => prox::sparse_group_diagonal(v, h, t1, t2),
+            Coupling::Fused => with_order(v.len(), |order| prox::pairwise_fused_diagonal(v, h, t1, t2, order)),
+        }
+        true
     }
 
     fn critical_lambda_block(&self, b: usize, g: &[f64]) -> f64 {

@@ -72,6 +72,14 @@ impl BlockPenalty for L1 {
         }
     }
 
+    fn prox_block_diagonal(&self, b: usize, lambda: f64, h: &[f64], v: &mut [f64]) -> bool {
+        // Nothing ties the coefficients together: every one has its own step.
+        for (v, h) in v.iter_mut().zip(h) {
+            self.prox_block(b, lambda, 1.0 / h, std::slice::from_mut(v));
+        }
+        true
+    }
+
     #[inline]
     fn critical_lambda_block(&self, b: usize, g: &[f64]) -> f64 {
         let size = if self.nonnegative {

@@ -22,6 +22,7 @@ mod with_free_column;
 pub use elastic_net::ElasticNetPenalty;
 pub use entrywise_l1::EntrywiseL1;
 pub use group::GroupL2;
+pub(crate) use joint_entrywise::SmoothPiece;
 pub use joint_entrywise::{Coupling, JointEntrywise};
 pub use l1::L1;
 pub use latent_overlap::LatentOverlap;
@@ -151,6 +152,11 @@ pub trait BlockPenalty: Sync {
     /// all of them, and so is `hess` (row-major, len(w)²). Return false (the default) if there is none, which turns the
     /// second-order finish off.
     fn curvature_block(&self, _b: usize, _lambda: f64, _w: &[f64], _grad: &mut [f64], _hess: &mut [f64]) -> bool {
+        false
+    }
+    /// `v ← argmin_x ½ Σ_i h_i (x_i − v_i)² + λΩ_b(x)`, the prox in the metric of a diagonal Hessian, h_i > 0 for each coefficient:
+    /// such blocks then have an exact minimiser. Return false (the default) and leave `v` alone if there is none.
+    fn prox_block_diagonal(&self, _b: usize, _lambda: f64, _h: &[f64], _v: &mut [f64]) -> bool {
         false
     }
     /// (t, κ) if `λΩ_b(w) = t‖w‖₂ + κ/2 ‖w‖₂²`: blocks of several columns then have an exact minimiser.

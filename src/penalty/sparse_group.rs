@@ -72,6 +72,12 @@ impl BlockPenalty for SparseGroup {
         prox::sparse_group(v, t1 * step, t2 * step);
     }
 
+    fn prox_block_diagonal(&self, b: usize, lambda: f64, h: &[f64], v: &mut [f64]) -> bool {
+        let (t1, t2) = self.parts(b, lambda);
+        prox::sparse_group_diagonal(v, h, t1, t2);
+        true
+    }
+
     fn critical_lambda_block(&self, b: usize, g: &[f64]) -> f64 {
         if self.weights[b] == f64::INFINITY {
             return 0.0;

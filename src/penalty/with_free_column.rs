@@ -92,6 +92,10 @@ impl<P: BlockPenalty> BlockPenalty for WithFreeColumn<P> {
         self.is_last(b) || self.inner.curvature_block(b, lambda, w, grad, hess)
     }
 
+    fn prox_block_diagonal(&self, b: usize, lambda: f64, h: &[f64], v: &mut [f64]) -> bool {
+        self.is_last(b) || self.inner.prox_block_diagonal(b, lambda, h, v)
+    }
+
     fn radial(&self, b: usize, lambda: f64) -> Option<(f64, f64)> {
         if self.is_last(b) { None } else { self.inner.radial(b, lambda) }
     }

@@ -22,6 +22,13 @@
 //! | [`project_l1_ball`], [`project_simplex`] | `[‖v‖₁ ≤ r]`, `[v ≥ 0, Σv = r]` | shift and clip | Held et al. 1974, Duchi et al. 2008 |
 //! | [`project_l2_ball`], [`project_linf_ball`] | `[‖v‖ ≤ r]` | shrink, clamp | Parikh & Boyd 2014, §6.5 |
 //!
+//! In the metric of a diagonal matrix h, `argmin_x ½ Σ h_k (x_k − v_k)² + f(x)`, where an entry each has a curvature of its own:
+//!
+//! | function | f | result | source |
+//! |---|---|---|---|
+//! | [`sparse_group_diagonal`] | `t1‖x‖₁ + t2‖x‖₂` | `S(h∘v, t1)`, one root | Yang & Hastie 2024, §3 |
+//! | [`pairwise_fused_diagonal`] | `t1‖x‖₁ + t2 Σ_{k<l}│x_k − x_l│` | split by level sets | Hochbaum 2001 |
+//!
 //! The dual norms, from which λ_max and screening come, stand beside their operators: [`sparse_group_critical`],
 //! [`pairwise_fused_critical`], [`latent_overlap_critical`]; of the ℓ₁ norm and the group norm it is `‖g‖_∞` and [`norm2`].
 
@@ -31,9 +38,12 @@ mod box_constraint;
 mod elastic_net;
 mod latent_multipliers;
 mod latent_overlap;
+mod norm_root;
 mod pairwise_fused;
+mod pairwise_fused_diagonal;
 mod soft_threshold;
 mod sparse_group;
+mod sparse_group_diagonal;
 
 pub use ball::{project_l1_ball, project_l2_ball, project_linf_ball, project_simplex};
 pub use block_soft_threshold::{block_soft_threshold, nonnegative_block_soft_threshold, norm2};
@@ -43,12 +53,15 @@ pub use latent_overlap::{
     LatentOutcome, LatentScratch, LatentValue, latent_overlap, latent_overlap_critical, latent_overlap_decomposition,
     latent_overlap_value,
 };
+pub(crate) use norm_root::norm_root;
 pub use pairwise_fused::{pairwise_fused, pairwise_fused_critical};
+pub use pairwise_fused_diagonal::pairwise_fused_diagonal;
 pub use soft_threshold::{
     nonnegative_soft_threshold, nonnegative_soft_threshold_slice, soft_threshold, soft_threshold_slice,
     soft_threshold_weighted,
 };
 pub use sparse_group::{sparse_group, sparse_group_critical};
+pub use sparse_group_diagonal::sparse_group_diagonal;
 
 /// `t·ω` where weight 0 means unpenalised even at t = ∞, and weight ∞ excluded even at t = 0: never `0·∞ = NaN`.
 #[inline]

@@ -191,6 +191,12 @@ impl<'a> JointLogDetModel<'a> {
         }
     }
 
+    /// The second derivative of class k by the entries e and f.
+    #[inline]
+    pub(crate) fn hessian(&self, k: usize, e: usize, f: usize) -> f64 {
+        self.weights[k] * self.classes[k].hessian(e, f)
+    }
+
     fn entries(&self, cols: Range<usize>) -> Range<usize> {
         cols.start / self.classes.len()..cols.end / self.classes.len()
     }

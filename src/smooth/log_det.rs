@@ -344,6 +344,15 @@ impl<'a> LogDetModel<'a> {
         (i as usize, j as usize)
     }
 
+    /// The second derivative by the entries e and f.
+    #[inline]
+    pub(crate) fn hessian(&self, e: usize, f: usize) -> f64 {
+        let ((i, j), (k, l)) = (self.entry(e), self.entry(f));
+        let w = |r: usize, c: usize| self.inverse[c * self.size + r];
+        let pairs = if i == j { 1.0 } else { 2.0 };
+        pairs * if k == l { w(i, k) * w(j, k) } else { w(i, k) * w(j, l) + w(i, l) * w(j, k) }
+    }
+
     #[inline]
     fn inverse_row(&self, i: usize) -> &[f64] {
         &self.inverse[i * self.size..(i + 1) * self.size]
@@ -386,16 +395,10 @@ impl Quadratic for LogDetModel<'_> {
     }
 
     fn block_hessian(&self, cols: Range<usize>, h: &mut [f64]) {
-        let p = self.size;
         let k = cols.len();
         for (a, e) in cols.clone().enumerate() {
-            let (i, j) = self.entry(e);
             for (b, f) in cols.clone().enumerate() {
-                let (k1, l1) = self.entry(f);
-                let w = |r: usize, c: usize| self.inverse[c * p + r];
-                let pairs = if i == j { 1.0 } else { 2.0 };
-                let both = if k1 == l1 { w(i, k1) * w(j, k1) } else { w(i, k1) * w(j, l1) + w(i, l1) * w(j, k1) };
-                h[a * k + b] = pairs * both;
+                h[a * k + b] = self.hessian(e, f);
             }
         }
     }

@@ -1,19 +1,19 @@
 //! The minimiser of a quadratic model plus the penalty over one block.
 //!
 //! One column: a prox step is exact. Several columns with a penalty that depends on the norm alone: exact, by the
-//! eigenvectors of the k×k Hessian and one root (as in adelie; Yang and Hastie 2024, section 3). Any other penalty:
+//! eigenvectors of the k×k Hessian and one root (as in adelie; Yang and Hastie 2024, section 3). A diagonal Hessian: the
+//! prox in its metric, where the penalty has one. Any other penalty:
 //! accelerated proximal steps on the k×k Hessian, so that X is touched once per sweep however hard the block is.
 
 use crate::linalg;
 use crate::penalty::BlockPenalty;
+use crate::prox::norm_root;
 use crate::smooth::Quadratic;
 
 /// Most proximal steps on one block in one sweep.
 const STEPS: usize = 25;
 /// They end when the squared relative change is below this: the sweep comes back anyway.
 const CHANGE: f64 = 1e-14;
-/// Newton steps for the root: it converges monotonically, the limit is for NaN only.
-const ROOT_STEPS: usize = 60;
 
 /// The Hessian of one block, as its minimiser needs it.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub(super) struct Curvature {
     /// Largest eigenvalue; the only entry for one column.
     pub largest: f64,
     spectrum: Option<linalg::Eigen>,
+    /// The diagonal of a Hessian that is diagonal and not singular.
+    diagonal: Option<Vec<f64>>,
 }
 
 impl Curvature {
@@ -32,14 +34,18 @@ impl Curvature {
         let mut matrix = vec![0.0; k * k];
         model.block_hessian(cols, &mut matrix);
         if k == 1 {
-            return Self { largest: matrix[0], matrix: Vec::new(), spectrum: None };
+            return Self { largest: matrix[0], matrix: Vec::new(), spectrum: None, diagonal: None };
+        }
+        if (0..k * k).all(|e| e % (k + 1) == 0 || matrix[e] == 0.0) {
+            let values: Vec<f64> = matrix.iter().step_by(k + 1).copied().collect();
+            return Self::diagonal(&values);
         }
         let spectrum = if radial { linalg::eigh(&matrix, k).ok() } else { None };
         let largest = match &spectrum {
             Some(s) => s.values[k - 1],
             None => linalg::largest_eigenvalue(&matrix, k),
         };
-        Self { matrix, largest, spectrum }
+        Self { matrix, largest, spectrum, diagonal: None }
     }
 
     /// A Hessian that is diagonal.
@@ -48,7 +54,17 @@ impl Curvature {
         let largest = values.iter().copied().fold(0.0, f64::max);
         let mut matrix = vec![0.0; if k == 1 { 0 } else { k * k }];
         matrix.iter_mut().step_by(k + 1).zip(values).for_each(|(m, v)| *m = *v);
-        Self { matrix, largest, spectrum: None }
+        let diagonal = values.iter().all(|&v| v > 0.0).then(|| values.to_vec());
+        Self { matrix, largest, spectrum: None, diagonal }
+    }
+
+    /// `½ ΔᵀHΔ`, or a bound from above.
+    pub(super) fn energy(&self, delta: impl Iterator<Item = f64>) -> f64 {
+        let squares = delta.map(|d| d * d);
+        0.5 * match &self.diagonal {
+            Some(h) => squares.zip(h).map(|(square, h)| h * square).sum::<f64>(),
+            None => self.largest * squares.sum::<f64>(),
+        }
     }
 
     /// `v ← argmin ½(v − w)ᵀH(v − w) + gᵀ(v − w) + λΩ_b(v)`.
@@ -74,6 +90,12 @@ impl Curvature {
         if w.iter().all(|&w| w == 0.0) && penalty.keeps_zero_block(id, lambda, g) {
             v.fill(0.0);
             return;
+        }
+        if let Some(h) = &self.diagonal {
+            v.iter_mut().zip(w.iter().zip(g).zip(h)).for_each(|(v, ((w, g), h))| *v = w - g / h);
+            if penalty.prox_block_diagonal(id, lambda, h, v) {
+                return;
+            }
         }
         match (&self.spectrum, penalty.radial(id, lambda)) {
             (Some(spectrum), Some((t, quadratic))) if t > 0.0 => radial(spectrum, t, quadratic, w, g, v),
@@ -159,29 +181,9 @@ fn radial(spectrum: &linalg::Eigen, t: f64, quadratic: f64, w: &[f64], g: &[f64]
         v.fill(0.0);
         return;
     }
-    // Root in ρ of 1/√φ(ρ) = 1: nearly linear, concave, from the left of the root Newton rises monotonically.
-    let mut rho = (norm - t) / (h[k - 1] + quadratic);
-    for _ in 0..ROOT_STEPS {
-        let (mut phi, mut slope) = (0.0, 0.0);
-        for i in 0..k {
-            let d = h[i].max(0.0) + quadratic;
-            let below = d * rho + t;
-            for s in 0..q {
-                let z = v[i * q + s];
-                if z != 0.0 {
-                    let ratio = z / below;
-                    phi += ratio * ratio;
-                    slope += ratio * ratio * d / below;
-                }
-            }
-        }
-        // φ^{-1/2} − 1, derivative φ^{-3/2} · slope
-        let change = (phi.sqrt() - 1.0) * phi / slope;
-        if change.is_nan() || change <= 1e-15 * rho {
-            break;
-        }
-        rho += change;
-    }
+    let at = &*v;
+    let terms = (0..k).flat_map(|i| (0..q).map(move |s| (h[i].max(0.0) + quadratic, at[i * q + s])));
+    let rho = norm_root(terms, (norm, t), h[k - 1] + quadratic);
     // Back: v = U diag(1 / (h + κ + t/ρ)) z.
     let mut scaled = v.to_vec();
     for i in 0..k {

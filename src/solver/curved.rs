@@ -1,26 +1,31 @@
 //! The inner problem of a loss that is not quadratic: proximal Newton (Lee, Sun and Saunders 2014) on the working set.
 //!
 //! A quadratic model of the loss is minimised by the same descent as the squared loss, the step is searched along, and the
-//! duality gap of the loss itself over the working columns says when to stop. The products of the model are kept as long
-//! as steps with them still gain enough: they cost n|A|², everything else n|A|.
+//! duality gap of the loss itself over the working columns says when to stop. Two forms, as for the squared loss: rows,
+//! which are cheap to make and dear to finish with, and products, which cost n|A|² and are therefore kept as long as steps
+//! with them still gain enough.
 //!
 //! The model has one response: with q of them, the coefficients of column c are the coordinates c·q … c·q + q − 1, so that
 //! Hessians which differ between responses, or couple them, are matrices like any other.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
-use crate::design::Design;
+use crate::design::{AnyDesign, Dense, Design};
 use crate::loss::{Hessian, Loss};
 use crate::penalty::BlockPenalty;
-use crate::smooth::{GramModel, HessianView};
+use crate::smooth::{GramModel, HessianView, Quadratic, ResidualModel};
+use crate::solver::block_descent::Form;
 use crate::solver::block_minimiser::Curvature;
-use crate::solver::descent::{Active, Descent, InnerStop, Scratch};
+use crate::solver::descent::{Active, Descent, InnerStop, restricted_gap};
 use crate::solver::engine::Engine;
 use crate::solver::forms::Answers;
 use crate::solver::newton::Factor;
 
-/// A model is made anew when a step with the old one leaves more than this share of the gap.
+/// A model is made anew when a step with an old one leaves more than this share of the gap.
 const STALE: f64 = 0.2;
+/// A step with a new model that leaves more than this share of the gap has met rounding errors.
+const IDLE: f64 = 0.99;
 /// Share of the gap to which a model is solved: steps are quadratic only next to the end.
 const FORCING: f64 = 0.02;
 /// Armijo's constant, and halvings of a step.
@@ -30,63 +35,123 @@ const HALVINGS: usize = 40;
 const BLIND: f64 = 1e-13;
 /// Models after which the inner problem is handed back.
 const MODELS: usize = 60;
+/// Blocks that are zero are part of a model if their critical λ is above this share of λ.
+const NEAR: f64 = 0.9;
+/// Where no more than this share of the gap is to go, sweeps over rows are enough.
+const LOOSE: f64 = 0.05;
+/// Coordinates beyond which products cost more memory than they save time.
+const MOST_COORDINATES: usize = 6000;
 
 /// A quadratic model of the loss over some columns, and where it was made.
 pub(super) struct FrozenModel<'a> {
     hessian: Hessian<'a>,
+    products: Products,
     columns: Vec<usize>,
     /// Where a block's columns start among `columns`, usize::MAX if they are not there.
     offsets: Vec<usize>,
-    /// X_Aᵀ∇²F X_A over coordinates, column-major.
-    values: Vec<f64>,
-    stride: usize,
     curvatures: Vec<Option<Box<Curvature>>>,
     factor: Factor,
     /// It was made at the prediction that the inner problem stands at.
     fresh: bool,
 }
 
+enum Products {
+    /// X_Aᵀ∇²F X_A over coordinates, column-major.
+    Gram { values: Vec<f64>, stride: usize },
+    /// √h X_A and √h; one response.
+    Rows { part: AnyDesign<'static>, roots: Vec<f64> },
+}
+
 impl<'a> FrozenModel<'a> {
-    fn new(hessian: Hessian<'a>, nblocks: usize) -> Self {
+    fn new(nblocks: usize) -> Self {
         Self {
-            hessian,
+            hessian: Hessian::Diagonal(Vec::new()),
+            products: Products::Gram { values: Vec::new(), stride: 0 },
             columns: Vec::new(),
             offsets: vec![usize::MAX; nblocks],
-            values: Vec::new(),
-            stride: 0,
             curvatures: vec![None; nblocks],
             factor: Factor::default(),
-            fresh: true,
+            fresh: false,
         }
     }
 
-    fn size(&self, q: usize) -> usize {
-        self.columns.len() * q
+    /// No columns, and a Hessian to make products with.
+    fn restart(&mut self, hessian: Hessian<'a>) {
+        self.hessian = hessian;
+        self.columns.clear();
+        self.offsets.fill(usize::MAX);
+        self.curvatures.fill(None);
+        self.factor = Factor::default();
+        self.fresh = true;
+    }
+
+    /// Takes blocks in: these columns of the design.
+    fn enlist(&mut self, blocks: &[usize], columns: impl Fn(usize) -> std::ops::Range<usize>) -> Vec<usize> {
+        let mut new = Vec::new();
+        for &b in blocks {
+            if self.offsets[b] != usize::MAX {
+                continue;
+            }
+            self.offsets[b] = self.columns.len() + new.len();
+            new.extend(columns(b));
+        }
+        new
+    }
+
+    /// The model over rows.
+    fn make_rows<D: Design>(&mut self, design: &D, columns: Vec<usize>) {
+        let Hessian::Diagonal(h) = &self.hessian else { return };
+        let n = design.nrows();
+        let roots: Vec<f64> = h.iter().map(|h| h.sqrt()).collect();
+        let part = match design.scaled_columns(&columns, &roots) {
+            Some(part) => AnyDesign::Csc(Cow::Owned(part)),
+            None => {
+                let mut values = vec![0.0; n * columns.len()];
+                for (&j, x) in columns.iter().zip(values.chunks_exact_mut(n)) {
+                    design.column(j, x);
+                    x.iter_mut().zip(&roots).for_each(|(x, root)| *x *= root);
+                }
+                AnyDesign::Dense(Dense::from_gathered(values, n, columns.len()))
+            }
+        };
+        self.columns = columns;
+        self.products = Products::Rows { part, roots };
     }
 
     /// The products of more columns with each other and with those that are there.
-    fn extend<D: Design>(&mut self, design: &D, new: &[usize], q: usize) {
-        if new.is_empty() {
-            return;
-        }
-        let (old, added) = (self.size(q), new.len() * q);
+    fn extend_products<D: Design>(&mut self, design: &D, new: &[usize], q: usize) {
+        let (mut values, stride) =
+            match std::mem::replace(&mut self.products, Products::Gram { values: vec![], stride: 0 }) {
+                Products::Gram { values, stride } => (values, stride),
+                Products::Rows { .. } => (Vec::new(), 0),
+            };
+        let (old, added) = (self.columns.len() * q, new.len() * q);
         let total = old + added;
-        if total > self.stride {
-            let stride = total.max(self.stride + self.stride / 4).next_multiple_of(8);
-            let mut values = vec![0.0; stride * stride];
+        let stride = if old == 0 {
+            // The buffer of the model before, if it is large enough: fresh memory costs as much as some products.
+            let stride = total.next_multiple_of(8);
+            values.resize(stride * stride, 0.0);
+            stride
+        } else if total > stride {
+            let wider = total.max(stride + stride / 4).next_multiple_of(8);
+            let mut moved = vec![0.0; wider * wider];
             for c in 0..old {
-                values[c * stride..c * stride + old]
-                    .copy_from_slice(&self.values[c * self.stride..c * self.stride + old]);
+                moved[c * wider..c * wider + old].copy_from_slice(&values[c * stride..c * stride + old]);
             }
-            (self.values, self.stride) = (values, stride);
+            values = moved;
+            wider
+        } else {
+            stride
+        };
+        if !new.is_empty() {
+            products(design, &self.hessian, q, (new, new), |i, j, v| values[(old + j) * stride + old + i] = v);
+            products(design, &self.hessian, q, (&self.columns, new), |i, j, v| {
+                values[(old + j) * stride + i] = v;
+                values[i * stride + old + j] = v;
+            });
         }
-        let (stride, values) = (self.stride, &mut self.values);
-        products(design, &self.hessian, q, (new, new), |i, j, v| values[(old + j) * stride + old + i] = v);
-        products(design, &self.hessian, q, (&self.columns, new), |i, j, v| {
-            values[(old + j) * stride + i] = v;
-            values[i * stride + old + j] = v;
-        });
         self.columns.extend_from_slice(new);
+        self.products = Products::Gram { values, stride };
     }
 }
 
@@ -105,8 +170,8 @@ fn products<D: Design>(
     let mut part = vec![0.0; rows * right.len()];
     let mut each = |part: &[f64], places: &[(usize, usize)]| {
         for (b, part) in part.chunks_exact(rows).enumerate() {
-            for (a, &v) in part.iter().enumerate() {
-                places.iter().for_each(|(s, t)| put(a * q + s, b * q + t, v));
+            for &(s, t) in places {
+                part.iter().enumerate().for_each(|(a, &v)| put(a * q + s, b * q + t, v));
             }
         }
     };
@@ -144,184 +209,265 @@ fn products<D: Design>(
     }
 }
 
+/// The working columns of an inner problem, and where it stands.
+struct Inner {
+    /// (block, where its coefficients are in `w`).
+    blocks: Vec<Active>,
+    columns: Vec<usize>,
+    w: Vec<f64>,
+    /// The prediction with all coefficients.
+    eta: Vec<f64>,
+    /// ∇F and its products with the columns.
+    u: Vec<f64>,
+    gradient: Vec<f64>,
+}
+
 impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
-    /// The model with the products of all working columns, made here if there is none or if most of it is not in use.
-    fn frozen(&mut self) -> FrozenModel<'a> {
-        let (partition, q, nblocks) = (self.penalty.partition(), self.q, self.penalty.partition().len());
-        let loss = self.smooth.loss();
-        let used = self.columns(&self.set);
-        let mut model = match self.work.frozen.take() {
-            Some(mut model) if model.columns.len() <= used + used / 2 + 64 => {
-                model.fresh = false;
-                model
-            }
-            _ => FrozenModel::new(loss.hessian(&self.at.eta), nblocks),
-        };
-        let mut missing = Vec::new();
-        let mut end = model.columns.len();
-        for &b in self.set.iter().filter(|&&b| model.offsets[b] == usize::MAX).collect::<Vec<_>>() {
-            let cols = partition.block(b);
-            model.offsets[b] = end;
-            end += cols.len();
-            missing.extend(cols);
-        }
-        model.extend(self.smooth.design(), &missing, q);
-        model
-    }
-
-    /// The model of the same columns at this prediction.
-    fn refreshed(&self, old: FrozenModel<'a>, eta: &[f64]) -> FrozenModel<'a> {
-        let mut model = FrozenModel::new(self.smooth.loss().hessian(eta), old.offsets.len());
-        model.offsets = old.offsets;
-        model.extend(self.smooth.design(), &old.columns, self.q);
-        model
-    }
-
     /// Solves the inner problem over the working set for each λ in turn, each from the answer before.
     pub(super) fn descend_curved(&mut self, lambdas: &[f64], stop: InnerStop) -> Answers {
-        let mut model = self.frozen();
-        let columns = model.columns.clone();
-        let w = self.gather(&self.w, &columns);
-        let eta = self.at.eta.clone();
-        let mut answers = Answers { columns, q: self.q, coefficients: Vec::new(), sweeps: Vec::new() };
-        let mut at = Iterate { w, eta };
+        let (partition, q) = (self.penalty.partition(), self.q);
+        let columns: Vec<usize> = self.set.iter().flat_map(|&b| partition.block(b)).collect();
+        let mut start = 0;
+        let blocks: Vec<Active> = (self.set.iter())
+            .map(|&id| {
+                let len = partition.block(id).len() * q;
+                start += len;
+                Active { id, cols: start - len..start }
+            })
+            .collect();
+        let mut inner = Inner {
+            blocks,
+            w: self.gather(&self.w, &columns),
+            eta: self.at.eta.clone(),
+            u: vec![0.0; self.at.eta.len()],
+            gradient: vec![0.0; columns.len() * q],
+            columns,
+        };
+        let mut model = self.work.frozen.take().unwrap_or_else(|| FrozenModel::new(partition.len()));
+        model.fresh = false;
+        let mut answers = Answers { columns: Vec::new(), q, coefficients: Vec::new(), sweeps: Vec::new() };
         for &lambda in lambdas {
-            let sweeps = self.newton_steps(&mut model, &mut at, lambda, stop);
-            answers.sweeps.push(sweeps);
-            answers.coefficients.push(at.w.clone());
+            answers.sweeps.push(self.newton_steps(&mut model, &mut inner, lambda, stop));
+            answers.coefficients.push(inner.w.clone());
         }
+        answers.columns = inner.columns;
         self.work.frozen = Some(model);
         answers
     }
 
     /// Steps until the gap over the working columns is small enough; returns the sweeps made.
-    fn newton_steps(&self, model: &mut FrozenModel<'a>, at: &mut Iterate, lambda: f64, stop: InnerStop) -> usize {
-        let (design, loss, q) = (self.smooth.design(), self.smooth.loss(), self.q);
-        let (partition, penalty) = (self.penalty.partition(), self.penalty);
-        let blocks: Vec<Active> = (self.set.iter())
-            .map(|&id| {
-                let start = model.offsets[id] * q;
-                Active { id, cols: start..start + partition.block(id).len() * q }
-            })
-            .collect();
-        let omega =
-            |w: &[f64]| -> f64 { blocks.iter().map(|b| penalty.value_block(b.id, lambda, &w[b.cols.clone()])).sum() };
-        let mut scratch = Scratch::default();
-        let (mut sweeps, mut newton_first) = (0, stop.newton_first);
-        let mut last_gap = f64::INFINITY;
-        let mut u = vec![0.0; at.eta.len()];
-        let mut gradient = vec![0.0; at.w.len()];
+    fn newton_steps(&self, model: &mut FrozenModel<'a>, inner: &mut Inner, lambda: f64, stop: InnerStop) -> usize {
+        let (design, loss, penalty) = (self.smooth.design(), self.smooth.loss(), self.penalty);
+        let (mut sweeps, mut last_gap, mut loose, mut was_fresh) = (0, f64::INFINITY, None, false);
+        let mut stop = stop;
+        let mut buffer = Vec::new();
+        let mut critical = vec![0.0; inner.blocks.len()];
         for _ in 0..MODELS {
-            loss.gradient(&at.eta, &mut u);
-            design.dot_scattered(&model.columns, &u, &mut gradient);
-            let energy = 2.0 * loss.fenchel_young(&at.eta, &vec![0.0; u.len()]);
-            if model.curvatures.iter().all(|c| c.is_none()) || blocks.iter().any(|b| model.curvatures[b.id].is_none()) {
-                self.curvatures(model, &blocks, &gradient, &at.w);
-            }
-            let mut factor = std::mem::take(&mut model.factor);
-            let view = HessianView { values: &model.values, stride: model.stride };
-            let quadratic = GramModel::new(view, 1, at.w.clone(), gradient.clone(), energy);
-            let curvatures: Vec<&Curvature> = blocks.iter().filter_map(|b| model.curvatures[b.id].as_deref()).collect();
-            let inner =
-                Descent { model: &quadratic, penalty, lambda, blocks: &blocks, curvatures: &curvatures, nresponses: 1 };
-            let gap = inner.gap_at(&at.w, &gradient, &mut scratch, |scale| {
-                let scaled: Vec<f64> = u.iter().map(|u| scale * u).collect();
-                loss.fenchel_young(&at.eta, &scaled)
+            loss.gradient(&inner.eta, &mut inner.u);
+            design.dot_scattered(&inner.columns, &inner.u, &mut inner.gradient);
+            let slices = inner.blocks.iter().map(|block| {
+                let largest = model.curvatures[block.id].as_ref().map_or(0.0, |c| c.largest);
+                (block.id, &inner.w[block.cols.clone()], &inner.gradient[block.cols.clone()], largest)
+            });
+            let gap = restricted_gap(penalty, lambda, slices, Some(&mut critical), &mut buffer, |scale| {
+                let scaled: Vec<f64> = inner.u.iter().map(|u| scale * u).collect();
+                loss.fenchel_young(&inner.eta, &scaled)
             });
             let out_of_time = stop.deadline.is_some_and(|d| Instant::now() >= d);
             if gap <= stop.gap || sweeps >= stop.max_sweeps || out_of_time {
-                model.factor = factor;
                 break;
             }
-            let slow = gap > STALE * last_gap;
-            if !model.fresh && slow && last_gap.is_finite() {
-                let old = std::mem::replace(model, FrozenModel::new(Hessian::Diagonal(Vec::new()), 0));
-                *model = self.refreshed(old, &at.eta);
-                last_gap = f64::INFINITY;
-                continue;
+            let loose = *loose.get_or_insert(stop.gap >= LOOSE * gap);
+
+            // What the model is over: all that is not zero or may not stay so.
+            let taken: Vec<usize> = (inner.blocks.iter().zip(&critical))
+                .filter(|(b, c)| !(**c <= NEAR * lambda) || inner.w[b.cols.clone()].iter().any(|&w| w != 0.0))
+                .map(|(b, _)| b.id)
+                .collect();
+            if was_fresh && gap > IDLE * last_gap {
+                break;
             }
-            last_gap = gap;
-            let (mut w, mut state) = (at.w.clone(), quadratic.state());
-            let inner_stop = InnerStop {
+            let stale = !model.fresh && gap > STALE * last_gap;
+            let tm = Instant::now();
+            self.bring_up(model, &taken, &inner.eta, loose, stale);
+            (last_gap, was_fresh) = (gap, model.fresh);
+
+            let step_stop = InnerStop {
                 gap: (FORCING * gap).max(0.1 * stop.gap),
                 max_sweeps: stop.max_sweeps - sweeps,
                 negligible: stop.negligible.min(1e-8 * FORCING * gap),
-                newton_first,
+                newton: stop.newton && !loose,
                 ..stop
             };
-            sweeps += inner.run(&mut w, &mut state, &mut factor, inner_stop).max(1);
-            model.factor = factor;
-            newton_first = true;
-            let moved = self.search(model, at, &w, &gradient, omega);
-            if !moved {
-                if model.fresh {
-                    break;
-                }
-                let old = std::mem::replace(model, FrozenModel::new(Hessian::Diagonal(Vec::new()), 0));
-                *model = self.refreshed(old, &at.eta);
-                last_gap = f64::INFINITY;
-                continue;
+            let zz = std::env::var_os("ZZ").is_some();
+            let t0 = Instant::now();
+            let (w, made) = self.minimise_model(model, inner, &taken, lambda, step_stop);
+            if zz {
+                eprintln!(
+                    "   newton gap {gap:.2e} stop {:.1e} loose {loose} set {} taken {} model {} rows {} fresh {} sweeps {made} {:.1} ms (model {:.1} ms)",
+                    stop.gap,
+                    inner.blocks.len(),
+                    taken.len(),
+                    model.columns.len(),
+                    matches!(model.products, Products::Rows { .. }),
+                    model.fresh,
+                    t0.elapsed().as_secs_f64() * 1e3,
+                    (t0 - tm).as_secs_f64() * 1e3
+                );
             }
-            model.fresh = false;
+            sweeps += made.max(1);
+            stop.newton_first = true;
+            if self.search(inner, &w, lambda) {
+                model.fresh = false;
+            } else if model.fresh {
+                break;
+            } else {
+                // The model is too old to show a way down.
+                (last_gap, was_fresh) = (0.0, false);
+            }
         }
         sweeps
     }
 
-    /// The Hessians of the blocks that have none yet.
-    fn curvatures(&self, model: &mut FrozenModel<'a>, blocks: &[Active], gradient: &[f64], w: &[f64]) {
-        let view = HessianView { values: &model.values, stride: model.stride };
-        let quadratic = GramModel::new(view, 1, w.to_vec(), gradient.to_vec(), 0.0);
-        for block in blocks {
-            let radial = self.penalty.radial(block.id, 1.0).is_some();
-            model.curvatures[block.id]
-                .get_or_insert_with(|| Box::new(Curvature::new(&quadratic, block.cols.clone(), radial)));
+    /// Makes the model one of these blocks: anew at η if it is of the other form, too old or too large, else with what it
+    /// lacks.
+    fn bring_up(&self, model: &mut FrozenModel<'a>, taken: &[usize], eta: &[f64], loose: bool, stale: bool) {
+        let (design, q, partition) = (self.smooth.design(), self.q, self.penalty.partition());
+        let used = self.columns(taken);
+        let in_rows = match self.solver.form {
+            Form::Gram => false,
+            Form::Residual => true,
+            Form::Auto => loose || used * q > MOST_COORDINATES,
+        };
+        // There is no form over rows for Hessians that are not diagonal.
+        let diagonal = q == 1 && !matches!(model.hessian, Hessian::PerRow(_) | Hessian::Operator(_));
+        let is_rows = matches!(model.products, Products::Rows { .. });
+        let missing = taken.iter().any(|&b| model.offsets[b] == usize::MAX);
+        let oversized = model.columns.len() > used + used / 2 + 64;
+        let anew = stale || oversized || model.columns.is_empty() || (is_rows && (missing || !in_rows));
+        if anew {
+            model.restart(self.smooth.loss().hessian(eta));
+        }
+        let new = model.enlist(taken, |b| partition.block(b));
+        let wants_rows = in_rows && diagonal && matches!(model.hessian, Hessian::Diagonal(_));
+        if anew && wants_rows {
+            model.make_rows(design, new);
+        } else if anew || !new.is_empty() {
+            model.extend_products(design, &new, q);
         }
     }
 
-    /// Goes towards `w` as far as lets the objective fall by a share of what the model's slope promises.
-    fn search(
+    /// Minimises the model plus penalty over these blocks; returns all working coefficients and the sweeps made.
+    fn minimise_model(
         &self,
-        model: &FrozenModel<'a>,
-        at: &mut Iterate,
-        w: &[f64],
-        gradient: &[f64],
-        omega: impl Fn(&[f64]) -> f64,
-    ) -> bool {
-        let (design, loss, q) = (self.smooth.design(), self.smooth.loss(), self.q);
-        let delta: Vec<f64> = w.iter().zip(&at.w).map(|(new, old)| new - old).collect();
+        model: &mut FrozenModel<'a>,
+        inner: &Inner,
+        taken: &[usize],
+        lambda: f64,
+        stop: InnerStop,
+    ) -> (Vec<f64>, usize) {
+        let q = self.q;
+        // From places among the working coefficients to those in the model.
+        let mut w = vec![0.0; model.columns.len() * q];
+        let mut gradient = w.clone();
+        let mut blocks = Vec::with_capacity(taken.len());
+        let mut wanted = taken.iter();
+        let mut next = wanted.next();
+        for block in &inner.blocks {
+            let offset = model.offsets[block.id];
+            if offset == usize::MAX {
+                continue;
+            }
+            let cols = offset * q..offset * q + block.cols.len();
+            w[cols.clone()].copy_from_slice(&inner.w[block.cols.clone()]);
+            gradient[cols.clone()].copy_from_slice(&inner.gradient[block.cols.clone()]);
+            if next == Some(&block.id) {
+                blocks.push((block.cols.clone(), Active { id: block.id, cols }));
+                next = wanted.next();
+            }
+        }
+        let (places, blocks): (Vec<_>, Vec<Active>) = blocks.into_iter().unzip();
+        let sweeps = match &model.products {
+            Products::Gram { values, stride } => {
+                let view = HessianView { values, stride: *stride };
+                let energy = 2.0 * self.smooth.loss().fenchel_young(&inner.eta, &vec![0.0; inner.u.len()]);
+                let quadratic = GramModel::new(view, 1, w.clone(), gradient, energy);
+                let state = quadratic.state();
+                let parts = (&mut model.curvatures[..], &mut model.factor);
+                self.descend_model(&quadratic, &blocks, parts, lambda, (&mut w, state), stop)
+            }
+            Products::Rows { part, roots } => {
+                let all: Vec<usize> = (0..model.columns.len()).collect();
+                let quadratic = ResidualModel::new(part, &all, 1.0);
+                let state = inner.u.iter().zip(roots).map(|(u, r)| if *r > 0.0 { u / r } else { 0.0 }).collect();
+                let parts = (&mut model.curvatures[..], &mut model.factor);
+                self.descend_model(&quadratic, &blocks, parts, lambda, (&mut w, state), stop)
+            }
+        };
+        let mut all = inner.w.clone();
+        for (place, block) in places.into_iter().zip(&blocks) {
+            all[place].copy_from_slice(&w[block.cols.clone()]);
+        }
+        (all, sweeps)
+    }
+
+    fn descend_model<M: Quadratic>(
+        &self,
+        quadratic: &M,
+        blocks: &[Active],
+        (curvatures, factor): (&mut [Option<Box<Curvature>>], &mut Factor),
+        lambda: f64,
+        (w, mut state): (&mut [f64], Vec<f64>),
+        stop: InnerStop,
+    ) -> usize {
+        for block in blocks {
+            let radial = self.penalty.radial(block.id, 1.0).is_some();
+            curvatures[block.id].get_or_insert_with(|| Box::new(Curvature::new(quadratic, block.cols.clone(), radial)));
+        }
+        let curvatures: Vec<&Curvature> = blocks.iter().filter_map(|b| curvatures[b.id].as_deref()).collect();
+        let penalty = self.penalty;
+        let descent = Descent { model: quadratic, penalty, lambda, blocks, curvatures: &curvatures, nresponses: 1 };
+        descent.run(w, &mut state, factor, stop)
+    }
+
+    /// Goes towards `w` as far as lets the objective fall by a share of what the slope promises.
+    fn search(&self, inner: &mut Inner, w: &[f64], lambda: f64) -> bool {
+        let (design, loss, penalty, q) = (self.smooth.design(), self.smooth.loss(), self.penalty, self.q);
+        let delta: Vec<f64> = w.iter().zip(&inner.w).map(|(new, old)| new - old).collect();
         let moving: Vec<usize> =
-            (0..model.columns.len()).filter(|c| delta[c * q..(c + 1) * q].iter().any(|&d| d != 0.0)).collect();
+            (0..inner.columns.len()).filter(|c| delta[c * q..(c + 1) * q].iter().any(|&d| d != 0.0)).collect();
         if moving.is_empty() {
             return false;
         }
-        let columns: Vec<usize> = moving.iter().map(|&c| model.columns[c]).collect();
+        let columns: Vec<usize> = moving.iter().map(|&c| inner.columns[c]).collect();
         let deltas: Vec<f64> = moving.iter().flat_map(|&c| &delta[c * q..(c + 1) * q]).copied().collect();
-        let mut change = vec![0.0; at.eta.len()];
+        let mut change = vec![0.0; inner.eta.len()];
         design.axpy_scattered(&columns, &deltas, &mut change);
-        let (value, penalty) = (loss.value(&at.eta), omega(&at.w));
-        let slope = gradient.iter().zip(&delta).map(|(g, d)| g * d).sum::<f64>() + omega(w) - penalty;
-        if slope.is_nan() || slope >= 0.0 {
+        let omega = |w: &[f64]| -> f64 {
+            inner.blocks.iter().map(|b| penalty.value_block(b.id, lambda, &w[b.cols.clone()])).sum()
+        };
+        let (value, before) = (loss.value(&inner.eta), omega(&inner.w));
+        let slope = inner.gradient.iter().zip(&delta).map(|(g, d)| g * d).sum::<f64>() + omega(w) - before;
+        // Next to the minimum the slope is a difference of rounding errors; the gap has the last word there.
+        let blind = slope.abs() <= BLIND * (value.abs() + before.abs());
+        if slope.is_nan() || (slope >= 0.0 && !blind) {
             return false;
         }
-        let blind = -slope <= BLIND * (value.abs() + penalty.abs());
         let mut length = 1.0;
         for _ in 0..HALVINGS {
-            let eta: Vec<f64> = at.eta.iter().zip(&change).map(|(e, c)| e + length * c).collect();
-            let w: Vec<f64> =
-                if length == 1.0 { w.to_vec() } else { at.w.iter().zip(&delta).map(|(w, d)| w + length * d).collect() };
+            let eta: Vec<f64> = inner.eta.iter().zip(&change).map(|(e, c)| e + length * c).collect();
+            let w: Vec<f64> = if length == 1.0 {
+                w.to_vec()
+            } else {
+                inner.w.iter().zip(&delta).map(|(w, d)| w + length * d).collect()
+            };
             let reached = loss.value(&eta) + omega(&w);
-            if reached - (value + penalty) <= DECREASE * length * slope || (blind && reached.is_finite()) {
-                *at = Iterate { w, eta };
+            if reached - (value + before) <= DECREASE * length * slope || (blind && reached.is_finite()) {
+                (inner.eta, inner.w) = (eta, w);
                 return true;
             }
             length *= 0.5;
         }
         false
     }
-}
-
-/// The coefficients of the model's columns, and the prediction with all.
-struct Iterate {
-    w: Vec<f64>,
-    eta: Vec<f64>,
 }

@@ -9,6 +9,7 @@ use crate::penalty::{BlockPenalty, L1};
 use crate::smooth::Quadratic;
 use crate::solver::anderson::Anderson;
 use crate::solver::block_minimiser::Curvature;
+use crate::solver::krylov;
 use crate::solver::newton::{self, Factor};
 
 /// A block of the penalty and where its columns stand in the model.
@@ -41,6 +42,54 @@ pub(super) fn single_coordinates<M: Quadratic>(
     let curvatures: Vec<Curvature> = blocks.iter().map(|b| Curvature::new(model, b.cols.clone(), false)).collect();
     let curvatures: Vec<&Curvature> = curvatures.iter().collect();
     f(&Descent { model, penalty, lambda: 1.0, blocks, curvatures: &curvatures, nresponses: 1 });
+}
+
+/// The duality gap over some blocks, given as (block, coefficients, gradient, largest curvature), where `smooth` is the
+/// Fenchel–Young gap of the smooth part at a multiple of its dual point, which is 0 at 1. Their critical λs go to `critical`.
+pub(super) fn restricted_gap<'w, P: BlockPenalty + ?Sized>(
+    penalty: &P,
+    lambda: f64,
+    blocks: impl Iterator<Item = (usize, &'w [f64], &'w [f64], f64)>,
+    mut critical: Option<&mut [f64]>,
+    buffer: &mut Vec<f64>,
+    smooth: impl FnOnce(f64) -> f64,
+) -> f64 {
+    let (mut most, mut unbalanced) = (0.0f64, 0.0);
+    // A block that is zero and stays so at λ has no gap, at any scale up to 1: only the others are looked at again.
+    let mut visited = Vec::new();
+    for (k, (id, w, g, largest)) in blocks.enumerate() {
+        let own = penalty.critical_lambda_block(id, g);
+        if let Some(critical) = critical.as_deref_mut() {
+            critical[k] = own;
+        }
+        // No scaling can make the gradient of these feasible: free blocks, and constrained ones without a penalty.
+        let hopeless = penalty.is_free(id, lambda)
+            || ((own == f64::INFINITY || (lambda == 0.0 && own > 0.0))
+                && penalty.fenchel_young_block(id, lambda, w, g, 1.0, &mut Vec::new()) == f64::INFINITY);
+        if hopeless {
+            // What it still promises: ½ ‖g_b‖²/L_b, a lower bound that vanishes with it.
+            if largest > 0.0 {
+                unbalanced += 0.5 * g.iter().map(|g| g * g).sum::<f64>() / largest;
+            }
+            continue;
+        }
+        most = most.max(own);
+        // Written so that NaN is visited.
+        let fits = own <= lambda;
+        if !fits || w.iter().any(|&w| w != 0.0) {
+            visited.push((id, w, g));
+        }
+    }
+    let mut at_scale = |scale: f64| -> f64 {
+        let gaps = visited.iter().map(|(id, w, g)| penalty.fenchel_young_block(*id, lambda, w, g, scale, buffer));
+        gaps.sum()
+    };
+    let at_one = at_scale(1.0);
+    if at_one.is_finite() || most <= lambda {
+        return at_one + unbalanced;
+    }
+    let scale = lambda / most;
+    smooth(scale) + at_scale(scale) + unbalanced
 }
 
 /// When the inner loop ends, and what it may use.
@@ -233,76 +282,16 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
         all.resize(cols.len() * self.nresponses, 0.0);
         self.model.strip_gradient(state, &cols, &mut all);
         let mut start = 0;
-        let places = self.blocks.iter().map(|a| {
-            start += a.cols.len() * self.nresponses;
-            start - a.cols.len() * self.nresponses..start
+        let slices = self.blocks.iter().zip(self.curvatures).map(|(a, curvature)| {
+            let len = a.cols.len() * self.nresponses;
+            start += len;
+            (a.id, &w[self.slice(a)], &all[start - len..start], curvature.largest)
         });
-        let smooth = |scale: f64| 0.5 * (1.0 - scale) * (1.0 - scale) * self.model.energy(w, state);
-        let gap = self.gap_of(w, (&all, places), scratch, smooth);
+        let gap = restricted_gap(self.penalty, self.lambda, slices, None, &mut scratch.v, |scale| {
+            0.5 * (1.0 - scale) * (1.0 - scale) * self.model.energy(w, state)
+        });
         (scratch.all, scratch.cols) = (all, cols);
         gap
-    }
-
-    /// The duality gap at w where the gradient over all local coefficients is known and `smooth` is the Fenchel–Young gap of
-    /// the smooth part at a multiple of its dual point, which is 0 at 1.
-    pub(crate) fn gap_at(
-        &self,
-        w: &[f64],
-        gradient: &[f64],
-        scratch: &mut Scratch,
-        smooth: impl FnOnce(f64) -> f64,
-    ) -> f64 {
-        self.gap_of(w, (gradient, self.blocks.iter().map(|a| self.slice(a))), scratch, smooth)
-    }
-
-    fn gap_of(
-        &self,
-        w: &[f64],
-        (gradient, places): (&[f64], impl Iterator<Item = Range<usize>>),
-        scratch: &mut Scratch,
-        smooth: impl FnOnce(f64) -> f64,
-    ) -> f64 {
-        let buffer = &mut scratch.v;
-        let (mut critical, mut unbalanced) = (0.0f64, 0.0);
-        // A block that is zero and stays so at λ has no gap, at any scale up to 1: only the others are looked at again.
-        let mut visited = Vec::new();
-        for ((active, curvature), place) in self.blocks.iter().zip(self.curvatures).zip(places) {
-            let range = self.slice(active);
-            let g = &gradient[place];
-            let own = self.penalty.critical_lambda_block(active.id, g);
-            if self.is_unbalanced(active, own, &w[range.clone()], g) {
-                // What it still promises: ½ ‖g_b‖²/L_b, a lower bound that vanishes with it.
-                if curvature.largest > 0.0 {
-                    unbalanced += 0.5 * g.iter().map(|g| g * g).sum::<f64>() / curvature.largest;
-                }
-                continue;
-            }
-            critical = critical.max(own);
-            let fits = own <= self.lambda;
-            if !fits || w[range.clone()].iter().any(|&w| w != 0.0) {
-                visited.push((active.id, range, g));
-            }
-        }
-        let mut at_scale = |scale: f64| {
-            let gaps = visited.iter().map(|(id, range, g)| {
-                self.penalty.fenchel_young_block(*id, self.lambda, &w[range.clone()], g, scale, buffer)
-            });
-            gaps.sum::<f64>()
-        };
-        let at_one = at_scale(1.0);
-        if at_one.is_finite() || critical <= self.lambda {
-            return at_one + unbalanced;
-        }
-        let scale = self.lambda / critical;
-        smooth(scale) + at_scale(scale) + unbalanced
-    }
-
-    /// Whether no scaling can make the gradient of the block feasible: free blocks, and constrained ones without a penalty.
-    fn is_unbalanced(&self, active: &Active, critical: f64, w: &[f64], g: &[f64]) -> bool {
-        self.penalty.is_free(active.id, self.lambda)
-            || ((critical == f64::INFINITY || (self.lambda == 0.0 && critical > 0.0))
-                && self.penalty.fenchel_young_block(active.id, self.lambda, w, g, 1.0, &mut Vec::new())
-                    == f64::INFINITY)
     }
 
     /// The inner objective up to a constant.
@@ -367,6 +356,7 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
         let check_every = if stored { 1 } else { EVERY };
         // Inside a block of several columns single coefficients may be zero: only sweeps find them.
         let singles = self.blocks.iter().all(|a| a.cols.len() == 1);
+        let mut steps = krylov::Schedule::new(stop.newton && self.nresponses == 1 && !stored && singles);
         let in_strips = self.has_strips(w);
         let all = if in_strips { self.strips(Over::All, w) } else { Vec::new() };
         let mut nonzero: Vec<Strip> = Vec::new();
@@ -392,6 +382,14 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
                     }
                 }
                 if step.is_some_and(|step| step != newton::Step::Rejected) {
+                    anderson.clear();
+                }
+            }
+            if steps.due(sweeps) {
+                let (taken, products) = krylov::step(self, w, state, stop.deadline);
+                sweeps += products;
+                steps.report(sweeps, taken);
+                if taken != newton::Step::Rejected {
                     anderson.clear();
                 }
             }

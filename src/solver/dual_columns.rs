@@ -404,3 +404,51 @@ fn is_definite(w: &[f64], p: usize) -> bool {
     };
     (0..p).all(dominant) || Cholesky::factor(w, p).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One sweep as it is written down: the lasso of each column in turn on a whole symmetric W.
+    fn naive_sweep(s: &[f64], t: f64, w: &mut [f64], beta: &mut [f64], p: usize) {
+        for j in 0..p {
+            for _ in 0..400 {
+                for i in (0..p).filter(|&i| i != j) {
+                    let fit: f64 = (0..p).filter(|&l| l != i && l != j).map(|l| w[l * p + i] * beta[j * p + l]).sum();
+                    beta[j * p + i] = prox::soft_threshold(s[j * p + i] - fit, t) / w[i * p + i];
+                }
+            }
+            let fitted: Vec<f64> =
+                (0..p).map(|i| (0..p).filter(|&l| l != j).map(|l| w[l * p + i] * beta[j * p + l]).sum()).collect();
+            for i in (0..p).filter(|&i| i != j) {
+                (w[j * p + i], w[i * p + j]) = (fitted[i], fitted[i]);
+            }
+        }
+    }
+
+    /// Rows of W that a batch has not written yet are read from its columns: batches that are full, short, or one alone.
+    #[test]
+    fn sweeps_are_those_of_a_whole_matrix() {
+        for p in [1, 5, 8, 9, 13, 20] {
+            // A well-conditioned covariance without structure.
+            let x = |i: usize, j: usize| ((i * 37 + j * 101 + i * j * 13) % 29) as f64 / 29.0 - 0.5;
+            let moment = |i: usize, j: usize| (0..60).map(|r| x(r, i) * x(r, j)).sum::<f64>() / 5.0;
+            let entry = |k: usize| moment(k / p, k % p) + if k / p == k % p { 0.3 } else { 0.0 };
+            let s: Vec<f64> = (0..p * p).map(entry).collect();
+            let smooth = LogDet::new(p, s.clone()).unwrap();
+            let penalty = EntrywiseL1::off_diagonal(p);
+            let problem = Problem::new(&smooth, &penalty, 0.05);
+            let mut columns = DualColumns::new(&problem, None, 0).unwrap();
+            columns.accuracy = 1e-13;
+            let (mut w, mut beta) = (columns.w.clone(), vec![0.0; p * p]);
+            for _ in 0..3 {
+                columns.sweep(&problem, 0.0, None);
+                columns.accuracy = 1e-13;
+                naive_sweep(&s, 0.05, &mut w, &mut beta, p);
+                for (k, (found, wanted)) in columns.w.iter().zip(&w).enumerate() {
+                    assert!((found - wanted).abs() < 1e-9, "{p}: entry {k}: {found} {wanted}");
+                }
+            }
+        }
+    }
+}

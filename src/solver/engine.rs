@@ -36,6 +36,9 @@ const SCREENING: (usize, usize) = (4, 2);
 /// A pass over X for so many sweeps: where the working set seems complete, it is solved to the end.
 const CHEAP_SWEEPS: f64 = 4.0;
 
+/// Share of the scale below which a gap is that of a nearly complete working set.
+const SETTLED: f64 = 1e-3;
+
 /// A block outside the working set is close to entering if its score is above this share of λ.
 const CLOSE: f64 = 0.6;
 /// Looks at them between two passes over X, at one block in so many.
@@ -156,6 +159,11 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         at_zero.then_some(&self.g)
     }
 
+    /// Whether the loss is its own quadratic model.
+    fn is_quadratic(&self) -> bool {
+        self.smooth.loss().as_squared().is_some()
+    }
+
     /// Whether nothing penalised is in the model.
     fn is_null(&self) -> bool {
         let free = &self.unpenalised.1;
@@ -200,7 +208,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             self.prune(step);
             self.grow(&alive, step, self.speculative_growth());
             let stop = InnerStop {
-                gap: 1e-3 * self.scale,
+                gap: if self.is_quadratic() { 1e-3 } else { 1e-2 } * self.scale,
                 max_sweeps: APPROACH_SWEEPS,
                 deadline: run.deadline(),
                 anderson: 0,
@@ -264,7 +272,12 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             if added == 0 {
                 inner_gap = inner_gap.min(0.3 * certificate.gap);
             }
-            if 10 * added <= self.set.len() && self.sweeps_are_cheap() {
+            // A model of a loss that is not quadratic is dear: not before the set is nearly complete.
+            let settled = match self.is_quadratic() {
+                true => self.sweeps_are_cheap(),
+                false => certificate.gap <= SETTLED * self.scale,
+            };
+            if 10 * added <= self.set.len() && settled {
                 inner_gap = INSIDE * target;
             }
             let stop = InnerStop {
@@ -357,10 +370,10 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 rest = after;
             }
             let added = self.grow(&close, lambda, self.growth());
-            if added == 0 && (stop.gap <= tightest || !self.sweeps_are_cheap()) {
+            if added == 0 && (stop.gap <= tightest || !self.sweeps_are_cheap() || !self.is_quadratic()) {
                 return;
             }
-            if 10 * added <= self.set.len() && self.sweeps_are_cheap() {
+            if 10 * added <= self.set.len() && self.sweeps_are_cheap() && self.is_quadratic() {
                 stop.gap = tightest;
                 stop.negligible = stop.negligible.min(NEGLIGIBLE * tightest);
             }
@@ -675,7 +688,9 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         let limit = self.set.len().max(first);
         if columns as f64 <= gram_columns(self.smooth.design(), self.penalty, self.q) {
             // n·p numbers from memory against 2n|A| flops for each column: a number costs about as much as 25 flops.
-            limit.min(PASSES * 13 * partition.ncols() / columns.max(1) / width).max(10)
+            // The products of a loss that is not quadratic are formed more than once.
+            let (passes, least) = if self.is_quadratic() { (PASSES, 10) } else { (1, self.set.len() / 2 + 10) };
+            limit.min(passes * 13 * partition.ncols() / columns.max(1) / width).max(least)
         } else {
             limit.max(10)
         }

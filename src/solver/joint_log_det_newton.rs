@@ -12,9 +12,11 @@ use crate::problem::{Certificate, Problem};
 use crate::smooth::{JointLogDet, JointLogDetModel, JointLogDetPoint, LogDetModel, Smooth, class};
 use crate::solver::block_minimiser::Curvature;
 use crate::solver::descent::{Active, Descent};
+use crate::solver::independent_blocks::{IndependentBlock, solve_together, total};
 use crate::solver::joint_certificate::certify;
-use crate::solver::log_det_newton::total;
-use crate::solver::log_det_step::{ARMIJO, FAR, MAX_HALVINGS, MOST_IDLE, NEAR, STAGE, UNBOUNDED, sweep_until};
+use crate::solver::joint_newton_finish::finish;
+use crate::solver::log_det_step::{ARMIJO, FAR, MAX_HALVINGS, NEAR, STAGE, UNBOUNDED};
+use crate::solver::stagnation::Stagnation;
 use crate::solver::{Run, Solution, Solver, Start, Status, Stopping, Watch};
 
 /// Proximal Newton for the log det terms of several classes. An iteration is one Newton step.
@@ -61,9 +63,9 @@ struct State {
     stage: f64,
     /// The certificate of the stage.
     staged: Certificate,
-    /// The smallest gap so far, and the steps since it was half of what it had been.
-    smallest: f64,
-    idle: usize,
+    stagnation: Stagnation,
+    /// Share of what is usual that the minimiser of the model may leave, as for one class.
+    forcing: f64,
     gradient: Vec<f64>,
 }
 
@@ -89,8 +91,8 @@ impl State {
             exhausted: false,
             stage: 1.0,
             staged: none,
-            smallest: f64::INFINITY,
-            idle: 0,
+            stagnation: Stagnation::new(),
+            forcing: 1.0,
             gradient,
         };
         state.certify(problem);
@@ -132,15 +134,13 @@ impl State {
         deadline: Option<Instant>,
     ) {
         let staged = Problem { lambda: self.stage * problem.lambda, ..*problem };
+        let before = self.staged.gap;
         self.newton_step(&staged, max_sweeps, deadline);
+        // A step that gained little may have had a poor direction.
+        self.forcing = if self.staged.gap <= 0.5 * before { 1.0 } else { (0.1 * self.forcing).max(SHARPEST) };
         if self.stage == 1.0 {
             self.certificate = self.staged;
-            self.idle += 1;
-            if self.staged.gap < 0.5 * self.smallest {
-                (self.smallest, self.idle) = (self.staged.gap, 0);
-            }
-            // As for one class: there is no solution, or none that numbers can find.
-            self.exhausted |= self.idle >= MOST_IDLE;
+            self.exhausted |= self.stagnation.report(self.staged.gap);
             return;
         }
         if self.exhausted || self.staged.gap <= NEAR * self.staged.scale {
@@ -205,8 +205,8 @@ impl State {
             Descent { model: &model, penalty: &inner, lambda, blocks: &blocks, curvatures: &curvatures, nresponses: 1 };
         let mut w = start.clone();
         // Near the optimum to the square of the gap, so that Newton's method converges as it can.
-        let accuracy = self.staged.gap * (self.staged.gap / self.staged.scale).clamp(SHARPEST, 1.0);
-        sweep_until(&descent, &mut w, model.state(), accuracy, max_sweeps, deadline);
+        let accuracy = self.staged.gap * (self.staged.gap / self.staged.scale).clamp(SHARPEST, 1.0) * self.forcing;
+        finish(&descent, &mut w, accuracy, max_sweeps, deadline);
 
         // The step length: positive definite, and an honest share of the predicted decrease.
         let mut predicted = 0.0;
@@ -292,29 +292,29 @@ impl JointLogDetNewton {
         lambda: f64,
         watch: &mut dyn Watch,
     ) -> (Certificate, Status, usize) {
-        let mut run = Run::since(started, self.stopping, watch);
-        let deadline = run.deadline();
-        let tolerance = self.stopping.tolerance;
-        let mut iterations = 0;
-        loop {
-            let active = blocks.iter().filter(|b| !b.at.done(tolerance));
-            let (size, work) = active.fold((0, 0), |(n, work), b| {
-                let (p, classes) = (b.smooth.size(), b.smooth.nresponses());
-                (n + p, work + classes * p * p * p)
+        let (status, iterations) =
+            solve_together(blocks, (self.stopping, started), lambda, watch, |block, deadline| {
+                block.at.step(&Problem::new(&block.smooth, &block.penalty, 1.0), self.max_sweeps, deadline);
             });
-            let certificate = total(blocks.iter().map(|b| b.at.certificate));
-            let stalled = (size == 0).then_some(Status::Stalled);
-            if let Some(status) = run.verdict(iterations, lambda, certificate, size).or(stalled) {
-                return (certificate, status, iterations);
-            }
-            iterations += 1;
-            crate::parallel::for_each_chunk(blocks, 1, work, |_, piece| {
-                for block in piece.iter_mut().filter(|b| !b.at.done(tolerance)) {
-                    let problem = Problem::new(&block.smooth, &block.penalty, 1.0);
-                    block.at.step(&problem, self.max_sweeps, deadline);
-                }
-            });
-        }
+        (total(blocks), status, iterations)
+    }
+}
+
+impl IndependentBlock for JointBlock {
+    fn size(&self) -> usize {
+        self.smooth.size()
+    }
+
+    fn work(&self) -> usize {
+        self.smooth.nresponses() * self.smooth.size().pow(3)
+    }
+
+    fn certificate(&self) -> Certificate {
+        self.at.certificate
+    }
+
+    fn done(&self, tolerance: f64) -> bool {
+        self.at.done(tolerance)
     }
 }
 

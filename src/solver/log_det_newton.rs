@@ -7,6 +7,7 @@ use crate::penalty::EntrywiseL1;
 use crate::problem::{Certificate, Problem};
 use crate::smooth::{LogDet, LogDetPoint};
 use crate::solver::dual_columns::{Ascent, DualColumns, distance};
+use crate::solver::independent_blocks::{IndependentBlock, solve_together, total};
 use crate::solver::log_det_step::NewtonState;
 use crate::solver::{Run, Solution, Solver, Start, Status, Stopping, Watch};
 
@@ -186,34 +187,35 @@ impl LogDetNewton {
         lambda: f64,
         watch: &mut dyn Watch,
     ) -> (Certificate, Status, usize) {
-        let mut run = Run::since(started, self.stopping, watch);
-        let deadline = run.deadline();
-        let tolerance = self.stopping.tolerance;
-        let whole = |blocks: &[NewtonBlock]| total(blocks.iter().map(|b| b.at.certificate(b.smooth.size())));
-        let mut iterations = 0;
-        loop {
-            let active = blocks.iter().filter(|b| !b.at.done(tolerance));
-            let (size, work) = active.fold((0, 0), |(n, work), b| {
-                let p = b.smooth.size();
-                (n + p, work + p * p * p)
+        let (status, iterations) =
+            solve_together(blocks, (self.stopping, started), lambda, watch, |block, deadline| {
+                block.at.step(&Problem::new(&block.smooth, &block.penalty, 1.0), self, deadline);
             });
-            let stalled = (size == 0).then_some(Status::Stalled);
-            if let Some(status) = run.verdict(iterations, lambda, whole(blocks), size).or(stalled) {
-                // The verdict may have come before there was a certificate.
-                crate::parallel::for_each_chunk(blocks, 1, work, |_, piece| {
-                    piece.iter_mut().for_each(|b| b.at.certify(&Problem::new(&b.smooth, &b.penalty, 1.0)));
-                });
-                let certificate = whole(blocks);
-                return (certificate, upgraded(status, &certificate, tolerance), iterations);
-            }
-            iterations += 1;
-            crate::parallel::for_each_chunk(blocks, 1, work, |_, piece| {
-                for block in piece.iter_mut().filter(|b| !b.at.done(tolerance)) {
-                    let problem = Problem::new(&block.smooth, &block.penalty, 1.0);
-                    block.at.step(&problem, self, deadline);
-                }
-            });
-        }
+        // The verdict may have come before there was a certificate.
+        let work = blocks.iter().map(IndependentBlock::work).sum();
+        crate::parallel::for_each_chunk(blocks, 1, work, |_, piece| {
+            piece.iter_mut().for_each(|b| b.at.certify(&Problem::new(&b.smooth, &b.penalty, 1.0)));
+        });
+        let certificate = total(blocks);
+        (certificate, upgraded(status, &certificate, self.stopping.tolerance), iterations)
+    }
+}
+
+impl IndependentBlock for NewtonBlock {
+    fn size(&self) -> usize {
+        self.smooth.size()
+    }
+
+    fn work(&self) -> usize {
+        self.smooth.size().pow(3)
+    }
+
+    fn certificate(&self) -> Certificate {
+        self.at.certificate(self.smooth.size())
+    }
+
+    fn done(&self, tolerance: f64) -> bool {
+        self.at.done(tolerance)
     }
 }
 
@@ -221,18 +223,6 @@ impl LogDetNewton {
 fn upgraded(status: Status, certificate: &Certificate, tolerance: f64) -> Status {
     let closed = certificate.objective.is_finite() && certificate.gap <= tolerance * certificate.scale;
     if closed { Status::Converged } else { status }
-}
-
-/// The certificate of independent problems together.
-pub(super) fn total(certificates: impl Iterator<Item = Certificate>) -> Certificate {
-    let zero = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0 };
-    certificates.fold(zero, |sum, c| Certificate {
-        objective: sum.objective + c.objective,
-        gap: sum.gap + c.gap,
-        rounding: sum.rounding + c.rounding,
-        kkt: sum.kkt.max(c.kkt),
-        scale: sum.scale + c.scale,
-    })
 }
 
 impl Solver<LogDet, EntrywiseL1> for LogDetNewton {

@@ -14,13 +14,11 @@ use crate::solver::anderson::Anderson;
 use crate::solver::descent::{Active, Descent, InnerStop, Over, Scratch, single_coordinates};
 use crate::solver::log_det_certificate::{Buffers, certify};
 use crate::solver::newton::Factor;
+use crate::solver::stagnation::Stagnation;
 
 /// The descent on the model ends when a sweep gains less than this share of the outer gap.
 const FORCING: f64 = 1e-2;
 const LEAST_FORCING: f64 = 1e-10;
-
-/// Steps without half of the gap gone after which there will be none.
-pub(super) const MOST_IDLE: usize = 200;
 
 /// Up to this many free entries the Hessian of the model is stored (it is then small enough to be factored, too).
 const GRAM_ENTRIES: usize = 300;
@@ -60,9 +58,7 @@ pub(super) struct NewtonState {
     staged: Certificate,
     /// Share of the outer gap that the minimiser of the stored model may leave.
     forcing: f64,
-    /// The smallest gap so far, and the steps since it was half of what it had been.
-    smallest: f64,
-    idle: usize,
+    stagnation: Stagnation,
     gradient: Vec<f64>,
     buffers: Buffers,
 }
@@ -113,8 +109,7 @@ impl NewtonState {
             stage: 1.0,
             staged: none,
             forcing: FORCING,
-            smallest: f64::INFINITY,
-            idle: 0,
+            stagnation: Stagnation::new(),
             gradient,
             buffers,
         };
@@ -145,12 +140,7 @@ impl NewtonState {
         self.forcing = if self.staged.gap <= 0.5 * before { FORCING } else { (0.1 * self.forcing).max(LEAST_FORCING) };
         if self.stage == 1.0 {
             self.certificate = self.staged;
-            self.idle += 1;
-            if self.staged.gap < 0.5 * self.smallest {
-                (self.smallest, self.idle) = (self.staged.gap, 0);
-            }
-            // The problem has no solution, or none that numbers can find.
-            self.exhausted |= self.idle >= MOST_IDLE;
+            self.exhausted |= self.stagnation.report(self.staged.gap);
             return;
         }
         if self.exhausted || self.staged.gap <= NEAR * self.staged.scale {
@@ -216,7 +206,8 @@ impl NewtonState {
         } else {
             let mut w = start.clone();
             single_coordinates(&model, &inner, &blocks, |descent| {
-                sweep_until(descent, &mut w, model.state(), self.staged.gap, max_sweeps, deadline);
+                let (mut state, mut gained) = (model.state(), 0.0);
+                sweep_until(descent, (&mut w, &mut state), (self.staged.gap, &mut gained), max_sweeps, deadline);
             });
             w
         };
@@ -265,41 +256,40 @@ impl NewtonState {
     }
 }
 
-/// Sweeps until one gains less than a share of the outer gap (and of what has been gained), with extrapolation where it takes
-/// many.
+/// Sweeps until one gains less than a share of `gap`, the outer one, and of what has been `gained` so far; with extrapolation
+/// where it takes many. Returns whether it came to that.
 pub(super) fn sweep_until<M: Quadratic, P: BlockPenalty>(
     descent: &Descent<'_, M, P>,
-    w: &mut [f64],
-    mut state: Vec<f64>,
-    gap: f64,
+    (w, state): (&mut [f64], &mut [f64]),
+    (gap, gained): (f64, &mut f64),
     max_sweeps: usize,
     deadline: Option<Instant>,
-) {
+) -> bool {
     let mut scratch = Scratch::default();
     let mut anderson = Anderson::new(5);
     let mut before = w.to_vec();
-    let mut gained = 0.0;
     for sweep in 0..max_sweeps.max(1) {
         before.copy_from_slice(w);
-        if !descent.sweep(w, &mut state, (Over::All, 0.0), &mut scratch) {
-            return;
+        if !descent.sweep(w, state, (Over::All, 0.0), &mut scratch) {
+            return true;
         }
         let gain: f64 = (descent.blocks.iter().zip(descent.curvatures))
             .map(|(block, curvature)| {
                 let steps = w[block.cols.clone()].iter().zip(&before[block.cols.clone()]);
-                0.5 * curvature.largest * steps.map(|(w, b)| (w - b) * (w - b)).sum::<f64>()
+                curvature.energy(steps.map(|(w, b)| w - b))
             })
             .sum();
-        gained += gain;
+        *gained += gain;
         if gain <= FORCING * gained.min(gap) || deadline.is_some_and(|d| Instant::now() >= d) {
-            return;
+            return true;
         }
         if sweep >= EASY_SWEEPS
-            && let Some((w_new, state_new)) = anderson.push(w, &state)
-            && descent.objective(w_new, state_new) < descent.objective(w, &state)
+            && let Some((w_new, state_new)) = anderson.push(w, state)
+            && descent.objective(w_new, state_new) < descent.objective(w, state)
         {
             w.copy_from_slice(w_new);
             state.copy_from_slice(state_new);
         }
     }
+    false
 }

@@ -21,13 +21,17 @@ mod dual_columns;
 mod engine;
 mod fista;
 mod forms;
+mod independent_blocks;
 mod joint_certificate;
 mod joint_log_det_newton;
+mod joint_newton_finish;
+mod krylov;
 mod log_det_certificate;
 mod log_det_newton;
 mod log_det_step;
 mod newton;
 mod screening;
+mod stagnation;
 mod working_set;
 
 pub use block_descent::{BlockDescent, Form};

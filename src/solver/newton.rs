@@ -140,19 +140,19 @@ impl Factor {
 
 /// The coefficients that a Newton step moves.
 #[derive(Default)]
-struct Support {
-    columns: Vec<usize>,
+pub(super) struct Support {
+    pub(super) columns: Vec<usize>,
     /// Whether the coefficient may stick at zero.
     kinked: Vec<bool>,
     /// Minus the gradient of the objective.
-    slope: Vec<f64>,
+    pub(super) slope: Vec<f64>,
     /// (first, its Hessian of Ω) for every block.
     blocks: Vec<(usize, Vec<f64>)>,
 }
 
 impl Support {
     /// `None` where the penalty has no second derivative.
-    fn new<M: Quadratic, P: BlockPenalty + ?Sized>(
+    pub(super) fn new<M: Quadratic, P: BlockPenalty + ?Sized>(
         inner: &Descent<'_, M, P>,
         w: &[f64],
         state: &[f64],
@@ -188,6 +188,23 @@ impl Support {
             support.blocks.push((first, reduced.collect()));
         }
         (!support.columns.is_empty()).then_some(support)
+    }
+
+    /// For single coordinates: the diagonal of the Hessian, and what Ω adds to it.
+    pub(super) fn diagonal<M: Quadratic, P: BlockPenalty + ?Sized>(
+        &self,
+        inner: &Descent<'_, M, P>,
+    ) -> Vec<(f64, f64)> {
+        let mut own = vec![0.0; self.columns.len()];
+        for (first, block) in &self.blocks {
+            own[*first] = block.first().copied().unwrap_or(0.0);
+        }
+        let mut h = [0.0];
+        let each = self.columns.iter().zip(own).map(|(&j, own)| {
+            inner.model.block_hessian(j..j + 1, &mut h);
+            (h[0] + own, own)
+        });
+        each.collect()
     }
 
     /// The one number that Ω adds to all diagonal elements of the Hessian, if that is all it does.
@@ -395,7 +412,7 @@ fn pivot<M: Quadratic, P: BlockPenalty + ?Sized>(
 }
 
 /// Takes as much of the direction as lets the objective fall.
-fn search<M: Quadratic, P: BlockPenalty + ?Sized>(
+pub(super) fn search<M: Quadratic, P: BlockPenalty + ?Sized>(
     inner: &Descent<'_, M, P>,
     w: &mut [f64],
     state: &mut [f64],

@@ -275,6 +275,46 @@ fn components_of_the_graph_are_those_of_the_screening_rule() {
     }
 }
 
+// ---------------------------------------------------------------------------------------------------------------- steps
+
+/// Classes with variances far apart: an entry has a curvature of its own in each class.
+#[test]
+fn classes_of_different_scale_take_few_newton_steps() {
+    for (spread, classes) in [(30.0, 2), (30.0, 3), (1000.0, 2), (1000.0, 3)] {
+        let scale = |k: usize| f64::powf(spread, k as f64 / (classes - 1) as f64);
+        let data: Vec<_> = (0..classes).map(|k| covariance(&samples(60, 20, k)) * scale(k)).collect();
+        for estimator in both() {
+            let estimator = estimator.tolerance(1e-9);
+            let top = estimator.lambda_max_covariances(&data, 0.5).unwrap();
+            // Where all classes have edges.
+            for share in [1.0, 0.2] {
+                let lambda = share / spread * top;
+                let model = estimator.with_lambdas(lambda, 0.5 * lambda).fit_covariances(&data).unwrap();
+                assert!(model.classes().iter().all(|class| class.edge_count() > 0));
+                assert!(model.iterations() <= 30, "{spread} {classes} {share}: {}", model.iterations());
+                assert!(model.certificate().relative_gap() <= 1e-9);
+            }
+        }
+    }
+}
+
+/// Two copies of a variable with little noise between them: fusion says nothing of what both classes have in common, where sweeps over
+/// the entries would creep.
+#[test]
+fn nearly_collinear_variables_take_few_newton_steps() {
+    let copies = |k: usize| {
+        let mut x = samples(60, 6, k);
+        let mut rng = Rng::new(7 + k as u64);
+        (0..60).for_each(|i| x[[i, 1]] = x[[i, 0]] + 0.01 * rng.normal());
+        covariance(&x)
+    };
+    let data = [copies(0), copies(1)];
+    for lambda in [0.1, 1.0] {
+        let model = JointGraphicalLasso::new(0.0, lambda).fused().tolerance(1e-8).fit_covariances(&data).unwrap();
+        assert!(model.certificate().relative_gap() <= 1e-8 && model.iterations() <= 40, "{}", model.iterations());
+    }
+}
+
 // ------------------------------------------------------------------------------------------------------ paths and models
 
 #[test]
@@ -363,6 +403,24 @@ fn bad_input_is_an_error() {
     indefinite[1][[0, 1]] = 0.5;
     assert!(matches!(j().fit_covariances(&indefinite), Err(Error::NotSymmetric { .. })));
     assert!(matches!(j().path(&good, 0.5, Grid::values([])), Err(Error::Empty { .. })));
+}
+
+#[test]
+fn errors_name_what_the_user_has_given() {
+    let tiny = [Array2::eye(3) * 1e-6, Array2::from_diag(&array![1e-6, 2e-6, 3e-6])];
+    let huge = f64::MAX;
+    for (l1, l2, name) in [(huge, 0.1, "lambda1"), (0.1, huge, "lambda2")] {
+        let error = JointGraphicalLasso::new(l1, l2).fit_covariances(&tiny);
+        assert!(matches!(&error, Err(Error::OutOfRange { argument, .. }) if *argument == name), "{error:?}");
+    }
+    let base = JointGraphicalLasso::default();
+    let error = base.path_covariances(&tiny, 2.0, Grid::values([huge]));
+    assert!(matches!(error, Err(Error::OutOfRange { argument: "grid", .. })), "{error:?}");
+    let error = base.path_covariances(&tiny, 1e10, Grid::values([1e299]));
+    assert!(matches!(error, Err(Error::OutOfRange { argument: "ratio", .. })), "{error:?}");
+    // No pair is correlated: λ_max is 0.
+    let error = base.path_covariances(&tiny, 0.5, Grid::auto(5)).unwrap_err().to_string();
+    assert!(error.contains("λ_max is 0") && !error.contains("response"), "{error}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod goldens;
 mod graphical_lasso;
 mod invariances;
 mod joint_graphical_lasso;
+mod loss_laws;
 mod moments;
 mod penalty_laws;
 #[cfg(feature = "plot")]

@@ -77,6 +77,43 @@ proptest! {
         });
     }
 
+    /// The same in the metric of a diagonal matrix, where the penalty has that prox: the objective grows by `½ Σ h_i d_i²`.
+    #[test]
+    fn prox_in_a_diagonal_metric_minimises_its_definition(seed: u64, lambda in 0.0..2.0, spread in 0.0..3.0f64) {
+        each_block(seed, |rng, entry, penalty, b, len| {
+            let h: Vec<f64> = (0..len).map(|_| (spread * rng.normal()).exp()).collect();
+            let v = vector(rng, len, 2.0);
+            let mut w = v.clone();
+            if !penalty.prox_block_diagonal(b, lambda, &h, &mut w) {
+                assert_eq!(w, v, "{}", entry.name);
+                return;
+            }
+            let distance = |x: &[f64], y: &[f64]| (0..len).map(|i| h[i] * (x[i] - y[i]) * (x[i] - y[i])).sum::<f64>();
+            let objective = |x: &[f64]| 0.5 * distance(x, &v) + entry.value_block(b, lambda, x);
+            let at = objective(&w);
+            assert!(at.is_finite(), "{}: prox {v:?} = {w:?}", entry.name);
+            for k in 0..30 {
+                let size = [1.0, 1e-2, 1e-4][k % 3];
+                let mut other: Vec<f64> = w.iter().map(|w| w + size * rng.normal()).collect();
+                match k / 3 {
+                    0 => other = vec![0.0; len],
+                    1 => other = v.clone(),
+                    2 | 3 => { let i = rng.below(len); other[i] = 0.0; }
+                    4 | 5 => other.iter_mut().for_each(|o| *o = o.max(0.0)),
+                    6 => other = w.iter().map(|w| w * (1.0 + size)).collect(),
+                    _ => {}
+                }
+                let worse = at + 0.5 * distance(&other, &w) - 1e-12 * (1.0 + at);
+                assert!(objective(&other) >= worse, "{}: λ {lambda} h {h:?} v {v:?}: {w:?} is beaten by {other:?}", entry.name);
+            }
+            // Equal h are a step.
+            let mut equal = v.clone();
+            penalty.prox_block_diagonal(b, lambda, &vec![0.8; len], &mut equal);
+            let step = prox(penalty, b, lambda, 1.25, &v);
+            assert!(equal.iter().zip(&step).all(|(a, b)| (a - b).abs() <= 1e-13), "{}: {equal:?} {step:?}", entry.name);
+        });
+    }
+
     #[test]
     fn prox_is_firmly_nonexpansive(seed: u64, lambda in 0.0..2.0, step in 0.1..3.0f64) {
         each_block(seed, |rng, entry, penalty, b, len| {

@@ -51,6 +51,24 @@ const OPERATORS: [Operator; 13] = [
     ("l2 ball", |v, t| project_l2_ball(v, t), |v, t| only_if(norm2(v) <= t * (1.0 + 1e-14), 0.0)),
 ];
 
+type Diagonal = (&'static str, fn(&mut [f64], &[f64], f64, f64), fn(&[f64], f64, f64) -> f64, fn(&mut [f64], f64, f64));
+
+/// Name, prox in the metric of a diagonal matrix, the function it is the prox of, and the prox for h = 1.
+const DIAGONAL: [Diagonal; 2] = [
+    (
+        "sparse group",
+        sparse_group_diagonal,
+        |v, t1, t2| t1 * l1(v) + t2 * norm2(v),
+        |v, t1, t2| _ = sparse_group(v, t1, t2),
+    ),
+    (
+        "sparse pairwise fused",
+        |v, h, t1, t2| pairwise_fused_diagonal(v, h, t1, t2, &mut [0; 4]),
+        |v, t1, t2| t1 * l1(v) + t2 * differences(v),
+        |v, t1, t2| pairwise_fused(v, t1, t2, &mut [0; 4]),
+    ),
+];
+
 fn apply(operator: &Operator, y: &[f64], t: f64) -> Vec<f64> {
     let mut w = y.to_vec();
     operator.1(&mut w, t);
@@ -69,6 +87,11 @@ fn finite_at_zero_and_at_the_ends_of_the_range() {
 
 fn points() -> impl Strategy<Value = Vec<f64>> {
     proptest::collection::vec(prop_oneof![5 => -3.0..3.0f64, 1 => Just(0.0)], 4)
+}
+
+/// Entries up to a million apart.
+fn metrics() -> impl Strategy<Value = Vec<f64>> {
+    proptest::collection::vec((-3.0..3.0f64).prop_map(|e| 10f64.powf(e)), 4)
 }
 
 proptest! {
@@ -151,6 +174,53 @@ proptest! {
         b.reverse();
         for (a, b) in a.iter().zip(&b) {
             prop_assert!((a - b).abs() <= 1e-14);
+        }
+    }
+
+    #[test]
+    fn in_a_diagonal_metric_no_competitor_is_better(
+        y in points(), shift in points(), h in metrics(), t1 in 0.0..2.0f64, t2 in 0.0..2.0f64
+    ) {
+        for operator in &DIAGONAL {
+            let objective = |w: &[f64]| {
+                0.5 * (0..4).map(|j| h[j] * (w[j] - y[j]) * (w[j] - y[j])).sum::<f64>() + operator.2(w, t1, t2)
+            };
+            let mut w = y.clone();
+            operator.1(&mut w, &h, t1, t2);
+            let best = objective(&w);
+            for size in [1.0, 0.1, 1e-3] {
+                let other: Vec<f64> = w.iter().zip(&shift).map(|(w, e)| w + size * e).collect();
+                prop_assert!(best <= objective(&other) + 1e-12 * (1.0 + best), "{}", operator.0);
+            }
+        }
+    }
+
+    #[test]
+    fn in_a_diagonal_metric_firmly_nonexpansive(
+        y in points(), z in points(), h in metrics(), t1 in 0.0..2.0f64, t2 in 0.0..2.0f64
+    ) {
+        for operator in &DIAGONAL {
+            let (mut a, mut b) = (y.clone(), z.clone());
+            operator.1(&mut a, &h, t1, t2);
+            operator.1(&mut b, &h, t1, t2);
+            let (mut square, mut inner) = (0.0, 0.0);
+            for j in 0..4 {
+                square += h[j] * (a[j] - b[j]) * (a[j] - b[j]);
+                inner += h[j] * (a[j] - b[j]) * (y[j] - z[j]);
+            }
+            prop_assert!(square <= inner + 1e-12 * (1.0 + square), "{}", operator.0);
+        }
+    }
+
+    #[test]
+    fn an_equal_metric_is_a_step(y in points(), h in 0.1..10.0f64, t1 in 0.0..2.0f64, t2 in 0.0..2.0f64) {
+        for operator in &DIAGONAL {
+            let (mut a, mut b) = (y.clone(), y.clone());
+            operator.1(&mut a, &[h; 4], t1, t2);
+            operator.3(&mut b, t1 / h, t2 / h);
+            for j in 0..4 {
+                prop_assert!((a[j] - b[j]).abs() <= 1e-13, "{}: {a:?} {b:?}", operator.0);
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The data of a graphical lasso: a covariance that has been checked, and where it comes from.
 
-use ndarray::{ArrayBase, Data, Ix2};
+use ndarray::{Array2, ArrayBase, Data, Ix2, ShapeBuilder};
 
 use crate::error::{Error, Result, check_length, check_weights};
 use crate::kernels;
@@ -210,4 +210,10 @@ pub(super) fn check_samples<S: Data<Elem = f64>>(samples: &ArrayBase<S, Ix2>) ->
         Some(((i, j), &value)) => Err(Error::NotFinite { argument: "samples", index: vec![i, j], value }),
         None => Ok(()),
     }
+}
+
+/// A p×p matrix of its columns.
+pub(super) fn square_matrix(argument: &'static str, p: usize, columns: Vec<f64>) -> Result<Array2<f64>> {
+    let (expected, found) = (p * p, columns.len());
+    Array2::from_shape_vec((p, p).f(), columns).map_err(|_| Error::Length { argument, expected, found })
 }

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix2, ShapeBuilder};
+use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix2};
 
 use crate::error::{Error, Result, check_length};
-use crate::estimator::graphical_lasso::covariance::Covariance;
+use crate::estimator::graphical_lasso::covariance::{Covariance, square_matrix};
 use crate::estimator::{GraphicalLasso, GraphicalPath, PrecisionModel};
 use crate::grid::Grid;
 use crate::linalg;
@@ -139,11 +139,7 @@ impl CovarianceEstimate {
             }
             linalg::mirror(&mut values, p);
         }
-        let covariance = Array2::from_shape_vec((p, p).f(), values).map_err(|_| Error::Length {
-            argument: "covariance",
-            expected: p * p,
-            found: 0,
-        })?;
+        let covariance = square_matrix("covariance", p, values)?;
         let mean = Array1::from(mean);
         let smallest_eigenvalue = smallest;
         Ok(Self { covariance, mean, observations, missing, smallest_pair, smallest_eigenvalue, shift, accuracy })

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix2, ShapeBuilder};
+use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix2};
 
 use crate::error::{Error, Result, check_length};
-use crate::estimator::graphical_lasso::covariance::{Covariance, check_samples};
+use crate::estimator::graphical_lasso::covariance::{Covariance, check_samples, square_matrix};
 use crate::estimator::graphical_lasso::screening::components;
 use crate::estimator::graphical_lasso::solve::Answer;
 use crate::problem::Certificate;
@@ -61,13 +61,7 @@ impl PrecisionModel {
         names: Option<Vec<String>>,
     ) -> Result<Self> {
         let p = data.size;
-        let matrix = |values: Vec<f64>| {
-            Array2::from_shape_vec((p, p).f(), values).map_err(|_| Error::Length {
-                argument: "covariance",
-                expected: p * p,
-                found: 0,
-            })
-        };
+        let matrix = |values| square_matrix("covariance", p, values);
         let trace = data.values.iter().zip(&answer.precision).map(|(s, t)| s * t).sum();
         Ok(Self {
             precision: matrix(answer.precision)?,

@@ -51,8 +51,9 @@ pub use path::JointGraphicalPath;
 /// `ω_k S_ij⁽ᵏ⁾` is not zero, and the answer is block-diagonal on the components of that graph (theorems 1 to 4 of the paper,
 /// for any number of classes). The certificate is a duality gap at a feasible dual point.
 ///
-/// Classes are meant to be in the same units: where their variances differ by a factor of a thousand, use `correlation_scale`, or
-/// the steps may end with [`Error::IllPosed`] before the solution is reached.
+/// Classes are meant to be in the same units: λ₁ and λ₂ see the entries of Θ, which are small where variances are large. Where they
+/// differ by orders of magnitude a penalty that fits one class leaves another without edges, or without zeros; use
+/// `correlation_scale` then.
 ///
 /// ```
 /// use ndarray::array;
@@ -224,7 +225,7 @@ impl JointGraphicalLasso {
         watch: &mut dyn Watch,
     ) -> Result<JointPrecisionModel> {
         let data = self.moments(samples)?;
-        self.accept(self.solve_one(&data, (self.lambda1, self.lambda2), None, watch)?)
+        self.accept(self.solve_one(&data, (self.lambda1, self.lambda2), LAMBDAS, None, watch)?)
     }
 
     /// Fits to one p×p covariance (or correlation) matrix per class.
@@ -249,7 +250,7 @@ impl JointGraphicalLasso {
         watch: &mut dyn Watch,
     ) -> Result<JointPrecisionModel> {
         let data = self.given(covariances)?;
-        self.accept(self.solve_one(&data, (self.lambda1, self.lambda2), None, watch)?)
+        self.accept(self.solve_one(&data, (self.lambda1, self.lambda2), LAMBDAS, None, watch)?)
     }
 
     /// The smallest λ₁ at which, with λ₂ = ratio · λ₁, no class has an edge.
@@ -274,7 +275,7 @@ impl JointGraphicalLasso {
 
     fn lambda_max_of(&self, data: &[Covariance], ratio: f64) -> Result<f64> {
         check_ratio(ratio)?;
-        Scaled::new(self, data, (1.0, ratio))?.lambda_max()
+        Scaled::new(self, data, (1.0, ratio), ("samples", "ratio"))?.lambda_max()
     }
 
     fn moments<S: Data<Elem = f64>>(&self, samples: &[ArrayBase<S, Ix2>]) -> Result<Vec<Covariance>> {
@@ -326,10 +327,11 @@ impl JointGraphicalLasso {
         &self,
         data: &[Covariance],
         lambdas: (f64, f64),
+        names: (&'static str, &'static str),
         warm: Option<&JointPrecisionModel>,
         watch: &mut dyn Watch,
     ) -> Result<JointPrecisionModel> {
-        let scaled = Scaled::new(self, data, lambdas)?;
+        let scaled = Scaled::new(self, data, lambdas, names)?;
         let answer = scaled.solve(warm, watch)?;
         JointPrecisionModel::assemble(self, answer, data, lambdas)
     }
@@ -353,6 +355,9 @@ impl JointGraphicalLasso {
         }
     }
 }
+
+/// What a fit calls λ₁ and λ₂.
+const LAMBDAS: (&str, &str) = ("lambda1", "lambda2");
 
 fn check_ratio(ratio: f64) -> Result<()> {
     check_scalar("ratio", ratio, 0.0, f64::MAX, "a finite number >= 0")

@@ -122,7 +122,7 @@ impl JointGraphicalLasso {
         let lambdas = grid.resolve(self.lambda_max_of(data, ratio)?, 0, data.first().map_or(0, |class| class.size))?;
         let mut models: Vec<JointPrecisionModel> = Vec::with_capacity(lambdas.len());
         for lambda in lambdas {
-            let model = self.solve_one(data, (lambda, ratio * lambda), models.last(), watch)?;
+            let model = self.solve_one(data, (lambda, ratio * lambda), ("grid", "ratio"), models.last(), watch)?;
             let cancelled = model.status() == Status::Cancelled;
             models.push(model);
             if cancelled {

@@ -44,10 +44,12 @@ pub(super) struct Scaled<'a> {
 const SLACK: f64 = 1.0 + 4.0 * f64::EPSILON;
 
 impl<'a> Scaled<'a> {
+    /// The names are those by which the user knows λ₁ and λ₂.
     pub(super) fn new(
         estimator: &'a JointGraphicalLasso,
         data: &'a [Covariance],
         (lambda1, lambda2): (f64, f64),
+        (name1, name2): (&'static str, &'static str),
     ) -> Result<Self> {
         let weights = estimator.weights(data)?;
         let p = data.first().map_or(0, |class| class.size);
@@ -66,6 +68,15 @@ impl<'a> Scaled<'a> {
             let pooled = |i: usize| (0..data.len()).map(|k| share(k) * variance(k, i)).sum::<f64>().sqrt();
             vec![(0..p).map(pooled).collect(); data.len()]
         };
+        // A threshold that overflows would be reported as one of the solver's, which the user has never seen.
+        let first = deviation.first().filter(|_| !estimator.correlation_scale);
+        let least = first.map_or(1.0, |d: &Vec<f64>| d.iter().copied().fold(f64::INFINITY, f64::min));
+        for (argument, value) in [(name1, lambda1), (name2, lambda2)] {
+            if !(value / least / least).is_finite() {
+                let expected = "a finite number where the variables have unit variance";
+                return Err(Error::OutOfRange { argument, index: vec![], value, expected });
+            }
+        }
         Ok(Self { estimator, data, weights, deviation, lambda1, lambda2 })
     }
 

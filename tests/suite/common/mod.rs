@@ -321,6 +321,9 @@ impl BlockPenalty for Boxed {
     fn curvature_block(&self, b: usize, lambda: f64, w: &[f64], grad: &mut [f64], hess: &mut [f64]) -> bool {
         self.0.curvature_block(b, lambda, w, grad, hess)
     }
+    fn prox_block_diagonal(&self, b: usize, lambda: f64, h: &[f64], v: &mut [f64]) -> bool {
+        self.0.prox_block_diagonal(b, lambda, h, v)
+    }
     fn radial(&self, b: usize, lambda: f64) -> Option<(f64, f64)> {
         self.0.radial(b, lambda)
     }
