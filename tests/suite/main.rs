@@ -8,6 +8,7 @@ mod design_laws;
 mod edge_cases;
 mod equalities;
 mod glm;
+mod glm_goldens;
 mod goldens;
 mod graphical_lasso;
 mod invariances;
