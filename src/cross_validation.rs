@@ -212,7 +212,7 @@ pub trait CrossValidate: Estimator {
                 weights: Some(&share),
                 offset: None,
             };
-            let errors = self.errors(&truth, fit.view(), &classes, scoring)?;
+            let errors = self.of_rows(&split.test).errors(&truth, fit.view(), &classes, scoring)?;
             scores.column_mut(fold).assign(&Array1::from(errors));
             for (fit, mut kept) in fit.outer_iter().zip(out_of_fold.outer_iter_mut()) {
                 for (fit, &i) in fit.outer_iter().zip(&split.test) {
@@ -411,7 +411,8 @@ fn predictions<E: Estimator>(
         }
     }
     let train_y = y.select(Axis(0), &split.train);
-    let training = estimator.training(design.select_rows(&split.train)?, train_y.view(), &options)?;
+    let training =
+        estimator.of_rows(&split.train).training(design.select_rows(&split.train)?, train_y.view(), &options)?;
     let test = design.select_rows(&split.test)?;
     let rows = split.test.len();
     let models = training.arrange(estimator.layout(design.ncols())?)?.solve_path(lambdas, &options, &mut ());

@@ -43,7 +43,9 @@
 //! | [`MultiTaskElasticNet`](estimator::MultiTaskElasticNet) | `Σ_j ω_j (ρ‖W_j‖₂ + (1−ρ)/2 ‖W_j‖₂²)` | rows of W |
 //! | [`Penalized`](estimator::Penalized) | any [`BlockPenalty`](penalty::BlockPenalty) | what Ω says |
 //!
-//! The loss is `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖²` for all of them. [`GraphicalLasso`](estimator::GraphicalLasso) is
+//! The loss is `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖²` for all of them, unless they are given the one of a
+//! [family](estimator::family): `Lasso::new(λ).loss(Logistic::default())` is [`LogisticLasso`](estimator::LogisticLasso).
+//! [`GraphicalLasso`](estimator::GraphicalLasso) is
 //! `−log det Θ + ⟨S, Θ⟩ + λ Σ_{i≠j} Λ_ij │θ_ij│`, a sparse precision matrix, with methods of its own:
 //! `fit(&samples)`, `fit_covariance(&s)`, `path`, `cross_validate`, `stability`; models that export their graph and fill in
 //! missing values. Samples with missing values, and data that are not Gaussian, go through a
@@ -56,7 +58,8 @@
 //! ```text
 //! Lasso::new(λ)                              an estimator; Default has λ = 0, for paths and cross-validation
 //!   .weights(ω)                              penalty weights: 0 unpenalised, ∞ excluded
-//!   .intercept(true) .standardize(false) .sample_weights(s) .feature_names(names)
+//!   .loss(Logistic::default())               another loss than the squared one: Logistic, Poisson, … of any penalty
+//!   .intercept(true) .standardize(false) .sample_weights(s) .offset(o) .scoring(Scoring::Auc) .feature_names(names)
 //!   .solver(BlockDescent | Fista) .tolerance(1e-6) .max_iterations(k) .time_limit(t) .accept_unconverged(false)
 //!   .fit(&x, &y)?                            a model          .fit_watched(&x, &y, &mut watch)?   .lambda_max(&x, &y)?
 //!   .path(&x, &y, Grid::auto(100))?          a Path: models() lambdas() entry_order()
@@ -65,6 +68,7 @@
 //!
 //! model.coefficients() intercept() support() predict(&x)? score(&x, &y)? r_squared()
 //!      .certificate() status() iterations() lambda()        and Display
+//!      .classes() decision_function(&x)? predict_proba(&x)? deviance_explained() with_offset(o)   with another loss
 //!
 //! x: ndarray matrix or view (f64 or f32), Csc, or a Design of your own          y: one response, or n × q
 //! ```

@@ -4,7 +4,9 @@ use ndarray::{ArrayView2, ArrayView3};
 
 use crate::design::AnyDesign;
 use crate::error::Result;
-use crate::estimator::family::{Logistic, Poisson, Responses, Shapes};
+use crate::estimator::family::{
+    Cox, Gamma, Huber, Logistic, Multinomial, Poisson, Quantile, Responses, Shapes, SquareRoot, SquaredHinge,
+};
 use crate::estimator::{
     Configure, ElasticNet, Estimator, Fitted, GlmModel, GroupLasso, Lasso, LatentGroupLasso, Layout, LeastSquares,
     MultiTaskElasticNet, MultiTaskLasso, Options, Scoring, Shape, SparseGroupLasso, Training, scoring,
@@ -110,6 +112,10 @@ impl<E: LeastSquares, F: Shapes<E::Response>> Estimator for Glm<E, F> {
         Training::with_family(x, y, F::Response::ONE, &self.family, options)
     }
 
+    fn of_rows(&self, rows: &[usize]) -> Self {
+        Self { estimator: self.estimator.clone(), family: self.family.select(rows) }
+    }
+
     fn is_least_squares(&self) -> bool {
         false
     }
@@ -174,6 +180,20 @@ constructors! {
     MultiTaskElasticNet: "At λ ≥ 0, with the share ρ ∈ [0, 1] of the norm." (lambda: f64, rho: f64),
 }
 
+impl HuberLasso {
+    /// At λ ≥ 0, with the δ > 0 at which costs become linear, in the unit of y.
+    pub fn new(lambda: f64, delta: f64) -> Self {
+        Lasso::new(lambda).loss(Huber::new(delta))
+    }
+}
+
+impl QuantileLasso {
+    /// At λ ≥ 0, for the quantile at τ ∈ (0, 1).
+    pub fn new(lambda: f64, tau: f64) -> Self {
+        Lasso::new(lambda).loss(Quantile::new(tau))
+    }
+}
+
 /// Sparse logistic regression: two classes, `1/n Σ_i s_i (log(1 + e^{η_i}) − y_i η_i) + λ‖w‖₁`.
 ///
 /// ```
@@ -223,3 +243,44 @@ pub type PoissonElasticNet = Glm<ElasticNet, Poisson>;
 
 /// [`PoissonLasso`] with features that are zero in groups.
 pub type PoissonGroupLasso = Glm<GroupLasso, Poisson>;
+
+/// Sparse gamma regression: [`Gamma`] with the lasso's penalty.
+pub type GammaLasso = Glm<Lasso, Gamma>;
+
+/// Sparse robust regression: [`Huber`] with the lasso's penalty.
+pub type HuberLasso = Glm<Lasso, Huber>;
+
+/// Sparse quantile regression: [`Quantile`] with the lasso's penalty.
+pub type QuantileLasso = Glm<Lasso, Quantile>;
+
+/// The square-root lasso: [`SquareRoot`].
+pub type SquareRootLasso = Glm<Lasso, SquareRoot>;
+
+/// The sparse support vector machine: [`SquaredHinge`] with the lasso's penalty.
+pub type SquaredHingeLasso = Glm<Lasso, SquaredHinge>;
+
+/// Sparse multinomial regression: [`Multinomial`], every coefficient of every class for itself.
+pub type MultinomialLasso = Glm<Lasso, Multinomial>;
+
+/// Sparse multinomial regression in which a feature is in for all classes or for none: `λ Σ_j ω_j ‖W_j‖₂`.
+///
+/// ```
+/// use ndarray::array;
+/// use sparsereg::prelude::*;
+/// let x = array![[0.0, 0.3], [0.2, 0.0], [2.0, 0.2], [2.1, 0.1], [4.2, 0.0], [4.0, 0.2]];
+/// let y = array![1.0, 1.0, 2.0, 2.0, 3.0, 3.0];
+/// let model = GroupedMultinomialLasso::new(0.01).fit(&x, &y)?;
+/// assert_eq!(model.predict(&x)?, y);
+/// assert!(model.coefficients().row(0).iter().all(|w| *w != 0.0));
+/// # Ok::<(), sparsereg::Error>(())
+/// ```
+pub type GroupedMultinomialLasso = Glm<MultiTaskLasso, Multinomial>;
+
+/// Sparse proportional hazards: [`Cox`] with the lasso's penalty.
+pub type CoxLasso = Glm<Lasso, Cox>;
+
+/// [`CoxLasso`] with the elastic net's penalty.
+pub type CoxElasticNet = Glm<ElasticNet, Cox>;
+
+/// [`CoxLasso`] with features that are zero in groups.
+pub type CoxGroupLasso = Glm<GroupLasso, Cox>;

@@ -59,10 +59,11 @@ mod sparse_group_lasso;
 mod training;
 
 pub use elastic_net::ElasticNet;
-pub use family::{Logistic, Poisson};
+pub use family::{Cox, Gamma, Huber, Logistic, Multinomial, Poisson, Quantile, SquareRoot, SquaredHinge};
 pub use glm::{
-    Glm, LogisticElasticNet, LogisticGroupLasso, LogisticLasso, MultiTaskLogisticLasso, PoissonElasticNet,
-    PoissonGroupLasso, PoissonLasso, WithLoss,
+    CoxElasticNet, CoxGroupLasso, CoxLasso, GammaLasso, Glm, GroupedMultinomialLasso, HuberLasso, LogisticElasticNet,
+    LogisticGroupLasso, LogisticLasso, MultiTaskLogisticLasso, MultinomialLasso, PoissonElasticNet, PoissonGroupLasso,
+    PoissonLasso, QuantileLasso, SquareRootLasso, SquaredHingeLasso, WithLoss,
 };
 pub use glm_model::GlmModel;
 pub use graphical_lasso::{
@@ -377,6 +378,12 @@ pub trait Estimator: Configure + Clone + Sync {
     #[doc(hidden)]
     fn training<'a>(&self, x: AnyDesign<'a>, y: ArrayView2<'_, f64>, options: &Options) -> Result<Training<'a>> {
         Training::new(x, y, Self::Response::ONE, options)
+    }
+
+    /// The same estimator for some of the observations.
+    #[doc(hidden)]
+    fn of_rows(&self, _rows: &[usize]) -> Self {
+        self.clone()
     }
 
     /// Whether the loss is the squared one.

@@ -7,6 +7,8 @@ mod covariance_estimates;
 mod design_laws;
 mod edge_cases;
 mod equalities;
+mod glm;
+mod glm_goldens;
 mod goldens;
 mod graphical_lasso;
 mod invariances;

@@ -4,19 +4,40 @@
 //! | family | y | loss | predicts | intercept |
 //! | --- | --- | --- | --- | --- |
 //! | [`Logistic`] | two labels, or proportions | `log(1 + e^η) − yη` | the likelier label | yes |
+//! | [`SquaredHinge`] | two labels | `max(0, 1 − yη)²/2`, y = ±1 | the label by the sign of η | yes |
+//! | [`Multinomial`] | labels | `log Σ_k e^{η_k} − η_c` | the likeliest label | one per class |
 //! | [`Poisson`] | counts | `e^η − yη` | `e^η` | yes |
+//! | [`Gamma`] | numbers > 0 | `η + y e^−η` | `e^η` | yes |
+//! | [`Huber`] | numbers | `r²/2` up to δ, then linear | η | yes |
+//! | [`Quantile`] | numbers | `τr` above, `(τ − 1)r` below | η | yes |
+//! | [`SquareRoot`] | numbers | `√(mean of r²)` | η | yes |
+//! | [`Cox`] | times and status | partial likelihood | the relative risk `e^η` | no |
 //! | [`Pointwise`] | what your [`PointwiseLoss`](crate::loss::PointwiseLoss) takes | yours | η | yes |
 //!
-//! Every family goes with every estimator: `Lasso::new(0.1).loss(Logistic::default())`.
+//! Every family goes with every estimator: `Lasso::new(0.1).loss(Logistic::default())`; [`Cox`] with those of one response.
 
+mod cox;
+mod gamma;
+mod huber;
 mod logistic;
+mod multinomial;
 mod pointwise;
 mod poisson;
+mod quantile;
+mod square_root;
+mod squared_hinge;
 
+pub use cox::Cox;
+pub use gamma::Gamma;
+pub use huber::Huber;
 pub use logistic::Logistic;
+pub use multinomial::Multinomial;
 use ndarray::{Array2, ArrayView2};
 pub use pointwise::Pointwise;
 pub use poisson::Poisson;
+pub use quantile::Quantile;
+pub use square_root::SquareRoot;
+pub use squared_hinge::SquaredHinge;
 
 use crate::error::{Error, Result};
 use crate::estimator::{Scoring, Shape};
@@ -129,6 +150,11 @@ pub trait Family: Clone + std::fmt::Debug + Send + Sync {
         columns
     }
 
+    /// The family for some of the observations, if it holds something of each.
+    fn select(&self, _rows: &[usize]) -> Self {
+        self.clone()
+    }
+
     /// What has to be known of the responses of a fit: the sorted classes of each response, nothing for other families.
     ///
     /// # Errors
@@ -142,6 +168,14 @@ pub trait Family: Clone + std::fmt::Debug + Send + Sync {
     /// # Errors
     /// Responses that the loss is not defined for.
     fn loss(&self, data: &Responses<'_>, classes: &[Vec<f64>]) -> Result<Box<dyn Loss>>;
+
+    /// The loss that predictions are judged by, where it is not the one that is minimised.
+    ///
+    /// # Errors
+    /// As [`loss`](Self::loss).
+    fn judge(&self, data: &Responses<'_>, classes: &[Vec<f64>]) -> Result<Box<dyn Loss>> {
+        self.loss(data, classes)
+    }
 
     /// The means of the responses (probabilities, for classes) at η, observations × predictions.
     fn mean(&self, eta: Array2<f64>) -> Array2<f64> {
@@ -206,7 +240,7 @@ macro_rules! keeps_the_shape {
     )*};
 }
 
-keeps_the_shape!(Logistic, Poisson);
+keeps_the_shape!(Gamma, Huber, Logistic, Poisson, Quantile, SquareRoot, SquaredHinge);
 
 impl<D: Shape, L: PointwiseLoss + Clone + std::fmt::Debug + Send + 'static> Shapes<D> for Pointwise<L> {
     type Response = D;
