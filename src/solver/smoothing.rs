@@ -5,6 +5,7 @@
 //! asked for: its objective, and a duality gap in which the smoothing is contained. The rounding of the kinks is narrowed
 //! from answer to answer until that gap is small enough.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use crate::design::AnyDesign;
@@ -25,6 +26,32 @@ const NARROWEST: f64 = 1e-13;
 /// Share of the wanted gap that is left to a smoothed problem.
 const SHARE: f64 = 0.25;
 
+/// F∘X with kinks rounded over this width; `None` if there are none.
+fn rounded<'a>(smooth: &'a Predictor<'_>, width: f64) -> Option<Predictor<'a>> {
+    Some(LinearPredictor::new(smooth.design().reborrow(), smooth.loss().smoothed(width)?))
+}
+
+/// The coefficients of the model that has no others than these columns.
+pub(crate) fn null_model(smooth: &Predictor<'_>, free: &[usize]) -> Vec<f64> {
+    let mut w = smooth.origin();
+    let mut width = FIRST * smooth.value(&smooth.point(&w));
+    if free.is_empty() || rounded(smooth, 1.0).is_none() {
+        return smooth.null(free);
+    }
+    let narrowest = NARROWEST * width;
+    while width > narrowest
+        && let Some(rounded) = rounded(smooth, width)
+    {
+        rounded.fit_free(free, &mut w);
+        width *= NARROWING;
+    }
+    w
+}
+
+/// Solves a smooth problem.
+pub(crate) type SmoothSolver<'a, P> =
+    &'a dyn Fn(&Problem<'_, Predictor<'_>, P>, Start<'_>, Stopping, &mut dyn Watch) -> Solution;
+
 /// A problem whose loss has kinks.
 pub(crate) struct Kinked<'a, 'd, P> {
     smooth: &'a Predictor<'d>,
@@ -38,34 +65,18 @@ impl<'a, 'd, P: BlockPenalty> Kinked<'a, 'd, P> {
     /// `None` if the loss is smooth.
     pub fn new(smooth: &'a Predictor<'d>, penalty: &'a P) -> Option<Self> {
         smooth.loss().smoothed(1.0)?;
-        let mut kinked = Self { smooth, penalty, null: Vec::new(), scale: 0.0 };
-        let free = penalty.free_columns(1.0);
-        let mut w = smooth.origin();
-        if !free.is_empty() {
-            let mut width = FIRST * kinked.value(&w);
-            let narrowest = NARROWEST * width;
-            while width > narrowest {
-                kinked.rounded(width)?.fit_free(&free, &mut w);
-                width *= NARROWING;
-            }
-        }
-        kinked.scale = smooth.excess(&smooth.point(&w));
-        kinked.null = w;
-        Some(kinked)
+        let null = null_model(smooth, &penalty.free_columns(1.0));
+        let scale = smooth.excess(&smooth.point(&null));
+        Some(Self { smooth, penalty, null, scale })
     }
 
     fn value(&self, w: &[f64]) -> f64 {
         self.smooth.value(&self.smooth.point(w))
     }
 
-    /// The model without penalised columns.
-    pub fn null(&self) -> &[f64] {
-        &self.null
-    }
-
     /// The problem with kinks rounded over this width.
     fn rounded(&self, width: f64) -> Option<Predictor<'_>> {
-        Some(LinearPredictor::new(self.smooth.design().reborrow(), self.smooth.loss().smoothed(width)?))
+        rounded(self.smooth, width)
     }
 
     /// That of the narrowest rounding of which the null model's dual point has all digits.
@@ -92,7 +103,7 @@ impl<'a, 'd, P: BlockPenalty> Kinked<'a, 'd, P> {
         lambda: f64,
         start: Start<'_>,
         stopping: Stopping,
-        solver: &dyn Fn(&Problem<'_, Predictor<'_>, P>, Start<'_>, Stopping, &mut dyn Watch) -> Solution,
+        solver: SmoothSolver<'_, P>,
         watch: &mut dyn Watch,
     ) -> Solution {
         let started = Instant::now();
@@ -159,6 +170,26 @@ impl<'a, 'd, P: BlockPenalty> Kinked<'a, 'd, P> {
             };
             Solution { coefficients: w, certificate, status: Status::IterationLimit, iterations }
         })
+    }
+
+    /// Solves for every λ in turn, each from the answer before.
+    pub fn solve_path(
+        &self,
+        lambdas: &[f64],
+        stopping: Stopping,
+        solver: SmoothSolver<'_, P>,
+        watch: &mut dyn Watch,
+        sink: &mut dyn FnMut(Solution) -> ControlFlow<()>,
+    ) {
+        let mut warm: Option<Vec<f64>> = None;
+        for &lambda in lambdas {
+            let start = warm.as_deref().map_or(Start::Zero, Start::At);
+            let solution = self.solve(lambda, start, stopping, solver, watch);
+            warm = Some(solution.coefficients.clone());
+            if sink(solution).is_break() {
+                return;
+            }
+        }
     }
 
     /// The certificate of the problem with kinks, at the dual point of the one without.
