@@ -4,6 +4,7 @@
 //! λ, and the options that all share ([`Options`]). Paths and cross-validation are in [`crate::path`] and
 //! [`crate::cross_validation`] and work for every one.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use crate::error::{Error, Result, Unconverged, check_length, check_scalar};
 use crate::estimator::family::Responses;
 use crate::moments::Moments;
 use crate::penalty::BlockPenalty;
-use crate::solver::{BlockDescent, Fista, Status, Stopping, Watch};
+use crate::problem::Problem;
+use crate::solver::{BlockDescent, Fista, Predictor, Solution, Solver, Start, Status, Stopping, Watch};
 
 /// What is the same in every [`Estimator`] that has the fields `lambda` and `options`.
 macro_rules! shared_parameters {
@@ -110,6 +112,34 @@ impl Method {
         match self {
             Self::Descent(s) => &mut s.stopping,
             Self::Fista(s) => &mut s.stopping,
+        }
+    }
+
+    /// Solves a problem of an estimator under another stopping rule.
+    fn solve<P: BlockPenalty>(
+        &self,
+        problem: &Problem<'_, Predictor<'_>, P>,
+        start: Start<'_>,
+        stopping: Stopping,
+        watch: &mut dyn Watch,
+    ) -> Solution {
+        match self.clone() {
+            Self::Descent(solver) => BlockDescent { stopping, ..solver }.solve(problem, start, watch),
+            Self::Fista(solver) => Fista { stopping, ..solver }.solve(problem, start, watch),
+        }
+    }
+
+    /// Solves a path of an estimator.
+    fn solve_path<P: BlockPenalty>(
+        &self,
+        problem: &Problem<'_, Predictor<'_>, P>,
+        lambdas: &[f64],
+        watch: &mut dyn Watch,
+        sink: &mut dyn FnMut(Solution) -> ControlFlow<()>,
+    ) {
+        match self {
+            Self::Descent(solver) => solver.solve_path(problem, lambdas, Start::Zero, watch, sink),
+            Self::Fista(solver) => solver.solve_path(problem, lambdas, Start::Zero, watch, sink),
         }
     }
 }

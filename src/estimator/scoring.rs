@@ -104,7 +104,7 @@ pub(crate) fn family<F: Family>(
     let width = width as f64;
     match scoring {
         Scoring::Deviance => {
-            let loss = family.judge(truth, classes)?;
+            let loss = family.loss(truth, classes)?;
             let zero = vec![0.0; loss.len()];
             let each = |eta: ArrayView2<'_, f64>| {
                 let eta: Vec<f64> = eta.t().iter().copied().collect();

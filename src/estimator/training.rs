@@ -12,16 +12,16 @@ use ndarray::{Array1, ArrayView2};
 
 use crate::design::{AnyDesign, Columns, Dense, Design, LinearOperator, RowScaled, Standardized, WithOnes, moments};
 use crate::error::{Error, Result, check_length, check_weights};
+use crate::estimator::Options;
 use crate::estimator::coefficients::Coefficients;
 use crate::estimator::family::{Family, Responses};
 use crate::estimator::model::Fitted;
-use crate::estimator::{Method, Options};
 use crate::loss::{Loss, Squared};
 use crate::moments::gap_error;
 use crate::penalty::{BlockPenalty, Penalty, WithFreeColumn};
 use crate::problem::Problem;
 use crate::smooth::{LinearPredictor, Smooth};
-use crate::solver::{Solution, Solver, Start, Status, Watch};
+use crate::solver::{Kinked, Predictor, Solution, Start, Status, Stopping, Watch, null_model};
 
 /// A penalty and the order in which it wants the features: groups become contiguous, shared features are repeated.
 #[derive(Debug, Clone)]
@@ -283,15 +283,16 @@ impl<'a> Training<'a> {
             Some(order) => AnyDesign::Owned(Box::new(Columns::new(design, order.clone())?)),
         };
         let design = if ones { AnyDesign::Owned(Box::new(WithOnes::new(design))) } else { design };
-        let last = design.ncols() - 1;
         let smooth = LinearPredictor::new(design, loss);
+        let penalty = WithFreeColumn::new(layout.penalty, ones);
         if smooth.loss().as_squared().is_none() {
-            let null = smooth.point(&smooth.null(if ones { std::slice::from_ref(&last) } else { &[] }));
+            let free: Vec<usize> = if ones { vec![smooth.design().ncols() - 1] } else { Vec::new() };
+            let null = smooth.point(&null_model(&smooth, &free));
             units.total = smooth.loss().fenchel_young(&null.eta, &vec![0.0; null.eta.len()]);
             units.floor = smooth.value(&null) - units.total;
         }
         units.order = layout.order;
-        Ok(Prepared { smooth, penalty: WithFreeColumn::new(layout.penalty, ones), units })
+        Ok(Prepared { smooth, penalty, units })
     }
 }
 
@@ -305,13 +306,13 @@ struct About {
 
 /// A problem that owns its data, and the way back to the user's units.
 pub(crate) struct Prepared<'a, P> {
-    smooth: LinearPredictor<AnyDesign<'a>, Box<dyn Loss>>,
+    smooth: Predictor<'a>,
     penalty: WithFreeColumn<P>,
     units: Units,
 }
 
 impl<P: BlockPenalty> Prepared<'_, P> {
-    fn problem(&self, lambda: f64) -> Problem<'_, LinearPredictor<AnyDesign<'_>, Box<dyn Loss>>, WithFreeColumn<P>>
+    fn problem(&self, lambda: f64) -> Problem<'_, Predictor<'_>, WithFreeColumn<P>>
     where
         Self: Sized,
     {
@@ -320,15 +321,26 @@ impl<P: BlockPenalty> Prepared<'_, P> {
 
     /// The smallest λ without a penalised coefficient.
     pub fn lambda_max(&self) -> f64 {
-        self.problem(0.0).lambda_max()
+        match Kinked::new(&self.smooth, &self.penalty) {
+            Some(kinked) => kinked.lambda_max(),
+            None => self.problem(0.0).lambda_max(),
+        }
     }
 
     /// Runs the chosen solver.
     pub fn solve(&self, lambda: f64, options: &Options, watch: &mut dyn Watch) -> Fitted {
-        let problem = self.problem(lambda);
-        let solution = match &options.method {
-            Method::Descent(solver) => solver.solve(&problem, Start::Zero, watch),
-            Method::Fista(solver) => solver.solve(&problem, Start::Zero, watch),
+        let solution = match Kinked::new(&self.smooth, &self.penalty) {
+            Some(kinked) => {
+                let stopping = *options.method.stopping();
+                kinked.solve(
+                    lambda,
+                    Start::Zero,
+                    stopping,
+                    &|p, start, s, w| options.method.solve(p, start, s, w),
+                    watch,
+                )
+            }
+            None => options.method.solve(&self.problem(lambda), Start::Zero, *options.method.stopping(), watch),
         };
         self.restore(lambda, solution, options)
     }
@@ -341,11 +353,14 @@ impl<P: BlockPenalty> Prepared<'_, P> {
             all.push(self.restore(lambdas[all.len()], solution, options));
             if cancelled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let problem = self.problem(0.0);
-        match &options.method {
-            Method::Descent(solver) => solver.solve_path(&problem, lambdas, Start::Zero, watch, &mut sink),
-            Method::Fista(solver) => solver.solve_path(&problem, lambdas, Start::Zero, watch, &mut sink),
+        if let Some(kinked) = Kinked::new(&self.smooth, &self.penalty) {
+            let solver = |p: &Problem<'_, Predictor<'_>, _>, start: Start<'_>, s: Stopping, w: &mut dyn Watch| {
+                options.method.solve(p, start, s, w)
+            };
+            kinked.solve_path(lambdas, *options.method.stopping(), &solver, watch, &mut sink);
+            return all;
         }
+        options.method.solve_path(&self.problem(0.0), lambdas, watch, &mut sink);
         all
     }
 

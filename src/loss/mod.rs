@@ -53,12 +53,20 @@ pub trait Loss: Sync {
     fn smoothness(&self) -> f64;
     /// `∇²F(η)`, or a larger matrix that is as good a model where there is no second derivative.
     fn hessian(&self, eta: &[f64]) -> Hessian<'_>;
+    /// A smooth loss next to one with kinks: below it by no more than about `width`, with a domain of F* inside its own.
+    /// `None`, the default, for a loss that is smooth. Solvers narrow the width until it is within the gap.
+    fn smoothed(&self, _width: f64) -> Option<Box<dyn Loss>> {
+        None
+    }
     /// The squared loss itself, for which there are shorter ways: its Hessian is the same everywhere.
     #[doc(hidden)]
     fn as_squared(&self) -> Option<&Squared> {
         None
     }
 }
+
+/// `out ← ∇²F v`.
+type Apply<'a> = Box<dyn Fn(&[f64], &mut [f64]) + Sync + 'a>;
 
 /// A positive semidefinite matrix over predictions, in as much structure as it has.
 pub enum Hessian<'a> {
@@ -67,7 +75,7 @@ pub enum Hessian<'a> {
     /// One symmetric q×q matrix per observation: entry (s, t) of observation i is `[(s·q + t)·n + i]`.
     PerRow(Vec<f64>),
     /// `out ← ∇²F v`, for losses that couple observations; one response.
-    Operator(Box<dyn Fn(&[f64], &mut [f64]) + Sync + 'a>),
+    Operator(Apply<'a>),
 }
 
 impl Hessian<'_> {
@@ -124,6 +132,9 @@ where
     }
     fn hessian(&self, eta: &[f64]) -> Hessian<'_> {
         (**self).hessian(eta)
+    }
+    fn smoothed(&self, width: f64) -> Option<Box<dyn Loss>> {
+        (**self).smoothed(width)
     }
     fn as_squared(&self) -> Option<&Squared> {
         (**self).as_squared()

@@ -8,8 +8,9 @@ use crate::loss::huber::Envelope;
 /// responses lies below their predictions (Koenker and Bassett 1978, Regression quantiles). `ℓ*(u) = uy` for
 /// `−u ∈ [τ − 1, τ]`, else ∞.
 ///
-/// It is **not differentiable** at r = 0 and has no curvature elsewhere, so no solver gets anywhere on it. It is there for
-/// values and certificates: what is minimised is a [`SmoothedQuantile`], whose dual points are as good for this loss.
+/// It is **not differentiable** at r = 0 and has no curvature elsewhere, so no solver gets anywhere on it alone. What is
+/// minimised is a sequence of [`SmoothedQuantile`]s, whose dual points are as good for this loss, until the gap of this
+/// loss itself is small enough.
 ///
 /// ```
 /// use sparsereg::loss::{PointwiseLoss, Quantile};
@@ -81,6 +82,10 @@ impl PointwiseLoss for Quantile {
     /// ∞: the slope jumps.
     fn smoothness(&self, _y: f64) -> f64 {
         f64::INFINITY
+    }
+
+    fn smoothed(&self, width: f64) -> Option<Box<dyn PointwiseLoss>> {
+        Some(Box::new(Quantile::smoothed(self, width).ok()?))
     }
 
     fn fenchel_young(&self, y: f64, eta: f64, u: f64) -> f64 {

@@ -17,6 +17,11 @@ pub trait PointwiseLoss: Sync {
     /// The largest `∂²ℓ/∂η²` for this y; ∞ if there is none.
     fn smoothness(&self, y: f64) -> f64;
 
+    /// A smooth loss next to one with kinks, see [`Loss::smoothed`]; `None`, the default, if there are none.
+    fn smoothed(&self, _width: f64) -> Option<Box<dyn PointwiseLoss>> {
+        None
+    }
+
     /// `ℓ(y, η) + ℓ*(y, u) − uη ≥ 0`; worth a formula of its own where the three terms cancel.
     fn fenchel_young(&self, y: f64, eta: f64, u: f64) -> f64 {
         let conjugate = self.conjugate(y, u);
@@ -26,6 +31,33 @@ pub trait PointwiseLoss: Sync {
             gap if gap < 0.0 => 0.0,
             gap => gap,
         }
+    }
+}
+
+impl<L: PointwiseLoss + ?Sized> PointwiseLoss for Box<L>
+where
+    Box<L>: Sync,
+{
+    fn value(&self, y: f64, eta: f64) -> f64 {
+        (**self).value(y, eta)
+    }
+    fn slope(&self, y: f64, eta: f64) -> f64 {
+        (**self).slope(y, eta)
+    }
+    fn curvature(&self, y: f64, eta: f64) -> f64 {
+        (**self).curvature(y, eta)
+    }
+    fn conjugate(&self, y: f64, u: f64) -> f64 {
+        (**self).conjugate(y, u)
+    }
+    fn smoothness(&self, y: f64) -> f64 {
+        (**self).smoothness(y)
+    }
+    fn smoothed(&self, width: f64) -> Option<Box<dyn PointwiseLoss>> {
+        (**self).smoothed(width)
+    }
+    fn fenchel_young(&self, y: f64, eta: f64, u: f64) -> f64 {
+        (**self).fenchel_young(y, eta, u)
     }
 }
 
@@ -138,5 +170,11 @@ impl<L: PointwiseLoss> Loss for Separable<L> {
         let curvature =
             |(s, y, eta): (f64, f64, f64)| if s == 0.0 { 0.0 } else { s * self.pointwise.curvature(y, eta) };
         Hessian::Diagonal(self.each(eta).map(curvature).collect())
+    }
+
+    fn smoothed(&self, width: f64) -> Option<Box<dyn Loss>> {
+        let pointwise = self.pointwise.smoothed(width)?;
+        let (y, share, offset) = (self.y.clone(), self.share.clone(), self.offset.clone());
+        Some(Box::new(Separable { pointwise, y, nrows: self.nrows, share, offset }))
     }
 }

@@ -38,7 +38,9 @@ impl Wide {
     pub fn exp(x: f64) -> Self {
         let x = x.clamp(-1e11, 1e11);
         let k = (x / (LOG_HIGH + LOG_LOW)).round();
-        Self::new(((x - k * LOG_HIGH) - k * LOG_LOW).exp(), k as i32)
+        // The difference is exact; a second one would be rounded to the digits of a number of up to 177.
+        let power = (x - k * LOG_HIGH).exp();
+        Self::new(if k == 0.0 { power } else { power * (-k * LOG_LOW).exp() }, k as i32)
     }
 
     /// Its logarithm.

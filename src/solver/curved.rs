@@ -22,9 +22,9 @@ use crate::solver::engine::Engine;
 use crate::solver::forms::Answers;
 use crate::solver::newton::Factor;
 
-/// A model is made anew when a step with an old one leaves more than this share of the gap.
-const STALE: f64 = 0.2;
-/// A step with a new model that leaves more than this share of the gap has met rounding errors.
+/// Products run at so many times the speed of passes over vectors.
+const MATRIX_SPEED: f64 = 8.0;
+/// A step with a new model that cannot be seen in the objective and leaves more than this share of the gap is the last.
 const IDLE: f64 = 0.99;
 /// Share of the gap to which a model is solved: steps are quadratic only next to the end.
 const FORCING: f64 = 0.02;
@@ -36,9 +36,11 @@ const BLIND: f64 = 1e-13;
 /// Models after which the inner problem is handed back.
 const MODELS: usize = 60;
 /// Blocks that are zero are part of a model if their critical λ is above this share of λ.
-const NEAR: f64 = 0.9;
+const NEAR: f64 = 0.97;
 /// Where no more than this share of the gap is to go, sweeps over rows are enough.
 const LOOSE: f64 = 0.05;
+/// New columns up to which products with the old ones are taken one by one.
+const FEW: usize = 16;
 /// Coordinates beyond which products cost more memory than they save time.
 const MOST_COORDINATES: usize = 6000;
 
@@ -167,6 +169,21 @@ fn products<D: Design>(
         return;
     }
     let (n, rows) = (design.nrows(), left.len());
+    // Few new columns: the others are read, not copied.
+    let few = right.len() <= FEW && 4 * right.len() <= rows;
+    let by_images = |apply: &dyn Fn(&[f64], &mut [f64]), part: &mut [f64]| {
+        let mut images = vec![0.0; n * right.len()];
+        let mut column = vec![0.0; n];
+        for (&j, image) in right.iter().zip(images.chunks_exact_mut(n)) {
+            design.column(j, &mut column);
+            apply(&column, image);
+        }
+        let mut across = vec![0.0; part.len()];
+        design.dot_scattered(left, &images, &mut across);
+        for (a, across) in across.chunks_exact(right.len()).enumerate() {
+            across.iter().enumerate().for_each(|(b, v)| part[b * rows + a] = *v);
+        }
+    };
     let mut part = vec![0.0; rows * right.len()];
     let mut each = |part: &[f64], places: &[(usize, usize)]| {
         for (b, part) in part.chunks_exact(rows).enumerate() {
@@ -178,7 +195,14 @@ fn products<D: Design>(
     match hessian {
         Hessian::Diagonal(h) => {
             for (t, h) in h.chunks_exact(n).enumerate() {
-                design.weighted_gram(left, right, h, &mut part);
+                if few {
+                    let scaled = |x: &[f64], out: &mut [f64]| {
+                        out.iter_mut().zip(x).zip(h).for_each(|((o, x), h)| *o = h * x);
+                    };
+                    by_images(&scaled, &mut part);
+                } else {
+                    design.weighted_gram(left, right, h, &mut part);
+                }
                 each(&part, &[(t, t)]);
             }
         }
@@ -193,20 +217,20 @@ fn products<D: Design>(
             }
         }
         Hessian::Operator(apply) => {
-            let mut images = vec![0.0; n * right.len()];
-            let mut column = vec![0.0; n];
-            for (&j, image) in right.iter().zip(images.chunks_exact_mut(n)) {
-                design.column(j, &mut column);
-                apply(&column, image);
-            }
-            let mut across = vec![0.0; part.len()];
-            design.dot_scattered(left, &images, &mut across);
-            for (a, across) in across.chunks_exact(right.len()).enumerate() {
-                across.iter().enumerate().for_each(|(b, v)| part[b * rows + a] = *v);
-            }
+            by_images(apply, &mut part);
             each(&part, &[(0, 0)]);
         }
     }
+}
+
+/// How a search along a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// The objective fell.
+    Lower,
+    /// The step was taken, but what it gains is too small to be seen in the objective.
+    Unseen,
+    Nowhere,
 }
 
 /// The working columns of an inner problem, and where it stands.
@@ -258,11 +282,11 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
     /// Steps until the gap over the working columns is small enough; returns the sweeps made.
     fn newton_steps(&self, model: &mut FrozenModel<'a>, inner: &mut Inner, lambda: f64, stop: InnerStop) -> usize {
         let (design, loss, penalty) = (self.smooth.design(), self.smooth.loss(), self.penalty);
-        let (mut sweeps, mut last_gap, mut loose, mut was_fresh) = (0, f64::INFINITY, None, false);
+        let (mut sweeps, mut last_gap, mut loose, mut blind, mut useless) = (0, f64::INFINITY, None, false, false);
         let mut stop = stop;
         let mut buffer = Vec::new();
         let mut critical = vec![0.0; inner.blocks.len()];
-        for _ in 0..MODELS {
+        for steps in 0..MODELS {
             loss.gradient(&inner.eta, &mut inner.u);
             design.dot_scattered(&inner.columns, &inner.u, &mut inner.gradient);
             let slices = inner.blocks.iter().map(|block| {
@@ -284,13 +308,16 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 .filter(|(b, c)| !(**c <= NEAR * lambda) || inner.w[b.cols.clone()].iter().any(|&w| w != 0.0))
                 .map(|(b, _)| b.id)
                 .collect();
-            if was_fresh && gap > IDLE * last_gap {
+            if blind && gap > IDLE * last_gap {
                 break;
             }
-            let stale = !model.fresh && gap > STALE * last_gap;
-            let tm = Instant::now();
+            // Blocks that the last step drove in have a part in the gap, and so has the change of λ in the first: they say
+            // nothing about the model.
+            let complete = steps > 1 && taken.iter().all(|&b| model.offsets[b] != usize::MAX);
+            let stale = !model.fresh && (useless || (complete && self.is_stale(model, (last_gap, gap, stop.gap))));
+            useless = false;
             self.bring_up(model, &taken, &inner.eta, loose, stale);
-            (last_gap, was_fresh) = (gap, model.fresh);
+            last_gap = gap;
 
             let step_stop = InnerStop {
                 gap: (FORCING * gap).max(0.1 * stop.gap),
@@ -299,34 +326,36 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 newton: stop.newton && !loose,
                 ..stop
             };
-            let zz = std::env::var_os("ZZ").is_some();
-            let t0 = Instant::now();
             let (w, made) = self.minimise_model(model, inner, &taken, lambda, step_stop);
-            if zz {
-                eprintln!(
-                    "   newton gap {gap:.2e} stop {:.1e} loose {loose} set {} taken {} model {} rows {} fresh {} sweeps {made} {:.1} ms (model {:.1} ms)",
-                    stop.gap,
-                    inner.blocks.len(),
-                    taken.len(),
-                    model.columns.len(),
-                    matches!(model.products, Products::Rows { .. }),
-                    model.fresh,
-                    t0.elapsed().as_secs_f64() * 1e3,
-                    (t0 - tm).as_secs_f64() * 1e3
-                );
-            }
             sweeps += made.max(1);
             stop.newton_first = true;
-            if self.search(inner, &w, lambda) {
-                model.fresh = false;
-            } else if model.fresh {
-                break;
-            } else {
+            blind = false;
+            match self.search(inner, &w, lambda) {
+                Outcome::Nowhere if model.fresh => break,
                 // The model is too old to show a way down.
-                (last_gap, was_fresh) = (0.0, false);
+                Outcome::Nowhere => useless = true,
+                outcome => {
+                    blind = model.fresh && outcome == Outcome::Unseen;
+                    model.fresh = false;
+                }
             }
         }
         sweeps
+    }
+
+    /// Whether a new model is cheaper than the steps that the old one still needs at the rate of the last.
+    fn is_stale(&self, model: &FrozenModel<'a>, (before, gap, wanted): (f64, f64, f64)) -> bool {
+        if gap >= before {
+            return true;
+        }
+        let (n, k) = (self.smooth.design().nrows() as f64, (model.columns.len() * self.q) as f64);
+        let per_step = 6.0 * self.smooth.design().column_cost() * k + 2.0 * k * k;
+        let (model_cost, least) = match model.products {
+            Products::Gram { .. } => ((n * k * k + k * k * k / 3.0) / MATRIX_SPEED, 2.0),
+            Products::Rows { .. } => (0.0, 1.0),
+        };
+        let steps = (gap / wanted).ln() / (before / gap).ln();
+        steps > least + model_cost / per_step
     }
 
     /// Makes the model one of these blocks: anew at η if it is of the other form, too old or too large, else with what it
@@ -431,13 +460,13 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
     }
 
     /// Goes towards `w` as far as lets the objective fall by a share of what the slope promises.
-    fn search(&self, inner: &mut Inner, w: &[f64], lambda: f64) -> bool {
+    fn search(&self, inner: &mut Inner, w: &[f64], lambda: f64) -> Outcome {
         let (design, loss, penalty, q) = (self.smooth.design(), self.smooth.loss(), self.penalty, self.q);
         let delta: Vec<f64> = w.iter().zip(&inner.w).map(|(new, old)| new - old).collect();
         let moving: Vec<usize> =
             (0..inner.columns.len()).filter(|c| delta[c * q..(c + 1) * q].iter().any(|&d| d != 0.0)).collect();
         if moving.is_empty() {
-            return false;
+            return Outcome::Nowhere;
         }
         let columns: Vec<usize> = moving.iter().map(|&c| inner.columns[c]).collect();
         let deltas: Vec<f64> = moving.iter().flat_map(|&c| &delta[c * q..(c + 1) * q]).copied().collect();
@@ -451,7 +480,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         // Next to the minimum the slope is a difference of rounding errors; the gap has the last word there.
         let blind = slope.abs() <= BLIND * (value.abs() + before.abs());
         if slope.is_nan() || (slope >= 0.0 && !blind) {
-            return false;
+            return Outcome::Nowhere;
         }
         let mut length = 1.0;
         for _ in 0..HALVINGS {
@@ -464,10 +493,10 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             let reached = loss.value(&eta) + omega(&w);
             if reached - (value + before) <= DECREASE * length * slope || (blind && reached.is_finite()) {
                 (inner.eta, inner.w) = (eta, w);
-                return true;
+                return if blind { Outcome::Unseen } else { Outcome::Lower };
             }
             length *= 0.5;
         }
-        false
+        Outcome::Nowhere
     }
 }

@@ -31,6 +31,7 @@ mod log_det_newton;
 mod log_det_step;
 mod newton;
 mod screening;
+mod smoothing;
 mod stagnation;
 mod working_set;
 
@@ -40,6 +41,7 @@ pub(crate) use joint_log_det_newton::JointBlock;
 pub use joint_log_det_newton::JointLogDetNewton;
 pub use log_det_newton::LogDetNewton;
 pub(crate) use log_det_newton::{BlockStart, NewtonBlock};
+pub(crate) use smoothing::{Kinked, Predictor, null_model};
 
 /// When to stop.
 #[derive(Debug, Clone, Copy, PartialEq)]

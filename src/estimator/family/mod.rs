@@ -169,14 +169,6 @@ pub trait Family: Clone + std::fmt::Debug + Send + Sync {
     /// Responses that the loss is not defined for.
     fn loss(&self, data: &Responses<'_>, classes: &[Vec<f64>]) -> Result<Box<dyn Loss>>;
 
-    /// The loss that predictions are judged by, where it is not the one that is minimised.
-    ///
-    /// # Errors
-    /// As [`loss`](Self::loss).
-    fn judge(&self, data: &Responses<'_>, classes: &[Vec<f64>]) -> Result<Box<dyn Loss>> {
-        self.loss(data, classes)
-    }
-
     /// The means of the responses (probabilities, for classes) at η, observations × predictions.
     fn mean(&self, eta: Array2<f64>) -> Array2<f64> {
         eta

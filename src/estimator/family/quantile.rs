@@ -7,11 +7,11 @@ use crate::loss::{self, Loss};
 /// Quantile regression: η is where a share τ of the responses lies below. An observation costs `τr` for a residual
 /// `r = y − η ≥ 0` and `(τ − 1)r` below (Koenker and Bassett 1978).
 ///
-/// That has a kink at 0 and is minimised with the kink [rounded](crate::loss::SmoothedQuantile) over a `width`, which changes
-/// an observation's cost by at most `width/2 · max(τ, 1 − τ)²`. The default is a hundredth of the mean distance of y from its
-/// median; a smaller one takes longer. Scores and cross-validation use the loss with the kink.
+/// That has a kink at 0. What is minimised is a sequence of losses with the kink rounded
+/// ([`SmoothedQuantile`](crate::loss::SmoothedQuantile)), until the certificate, which is that of the loss with the kink, is
+/// good enough.
 ///
-/// Errors of its own: τ outside of (0, 1), a width that is not a finite number > 0.
+/// Errors of its own: τ outside of (0, 1).
 ///
 /// ```
 /// use ndarray::{Array1, Array2};
@@ -25,24 +25,14 @@ use crate::loss::{self, Loss};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quantile {
     tau: f64,
-    width: Option<f64>,
 }
 
 impl Quantile {
     /// The quantile at τ ∈ (0, 1); the median for 0.5.
     pub fn new(tau: f64) -> Self {
-        Self { tau, width: None }
-    }
-
-    /// Over which the kink is rounded, in the unit of y.
-    pub fn width(mut self, width: f64) -> Self {
-        self.width = Some(width);
-        self
+        Self { tau }
     }
 }
-
-/// Share of the mean distance from the median that is the default width.
-const WIDTH: f64 = 0.01;
 
 impl Family for Quantile {
     fn name(&self) -> &'static str {
@@ -50,33 +40,6 @@ impl Family for Quantile {
     }
 
     fn loss(&self, data: &Responses<'_>, _classes: &[Vec<f64>]) -> Result<Box<dyn Loss>> {
-        let width = self.width.unwrap_or_else(|| WIDTH * distance(data));
-        Ok(data.separable(loss::SmoothedQuantile::new(self.tau, width)?, data.task_major()))
-    }
-
-    fn judge(&self, data: &Responses<'_>, _classes: &[Vec<f64>]) -> Result<Box<dyn Loss>> {
         Ok(data.separable(loss::Quantile::new(self.tau)?, data.task_major()))
     }
-}
-
-/// The mean distance of the responses (less the offset) from their median; 1 if they are all the same.
-fn distance(data: &Responses<'_>) -> f64 {
-    let n = data.y.nrows();
-    let (mut sum, mut total) = (0.0, 0.0);
-    for (t, column) in data.y.columns().into_iter().enumerate() {
-        let rest = |i: usize| column[i] - data.offset.map_or(0.0, |o| o[t * n + i]);
-        let weight = |i: usize| data.weights.map_or(1.0, |s| s[i]);
-        let mut order: Vec<usize> = (0..n).filter(|&i| data.counts(i)).collect();
-        order.sort_by(|&a, &b| rest(a).total_cmp(&rest(b)));
-        let all: f64 = order.iter().map(|&i| weight(i)).sum();
-        let mut below = 0.0;
-        let middle = order.iter().find(|&&i| {
-            below += weight(i);
-            below >= 0.5 * all
-        });
-        let median = middle.map_or(0.0, |&i| rest(i));
-        sum += order.iter().map(|&i| weight(i) * (rest(i) - median).abs()).sum::<f64>();
-        total += all;
-    }
-    if sum > 0.0 { sum / total } else { 1.0 }
 }
