@@ -54,6 +54,7 @@ impl<F: fmt::Debug, D> fmt::Debug for GlmModel<F, D> {
 
 impl<F: Send, D> Model for GlmModel<F, D> {
     const EXPLAINED: &'static str = "deviance explained";
+    const PREDICTS: &'static str = "η";
 
     fn fitted(&self) -> &Fitted {
         &self.fitted

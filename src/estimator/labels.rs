@@ -34,11 +34,14 @@ impl<T: Ord + Clone> Labels<T> {
     /// The numbers of other labels.
     ///
     /// # Errors
-    /// [`Error::Index`] for a label that is none of the classes.
+    /// [`Error::IllPosed`] for a label that is none of the classes.
     pub fn encode(&self, labels: &[T]) -> Result<Array1<f64>> {
         let code = |(position, label)| match self.classes.binary_search(label) {
             Ok(k) => Ok(k as f64),
-            Err(_) => Err(Error::Index { argument: "labels", position, index: usize::MAX, len: self.classes.len() }),
+            Err(_) => {
+                let reason = format!("label number {position} is none of the {} classes", self.classes.len());
+                Err(Error::IllPosed { reason })
+            }
         };
         labels.iter().enumerate().map(code).collect::<Result<Vec<f64>>>().map(Array1::from)
     }

@@ -36,6 +36,9 @@ pub trait Model: Sized + Send {
     /// What the share that is explained is called.
     #[doc(hidden)]
     const EXPLAINED: &'static str = "R²";
+    /// What is predicted, for the units of coefficients.
+    #[doc(hidden)]
+    const PREDICTS: &'static str = "y";
     #[doc(hidden)]
     fn fitted(&self) -> &Fitted;
 
@@ -296,6 +299,11 @@ impl Fitted {
             }
             writeln!(f, "{}", if q > 8 { " …" } else { "" })
         };
+        if let [classes] = &*self.classes
+            && classes.len() == q
+        {
+            line(f, "class", &mut classes.iter().copied())?;
+        }
         line(f, "(intercept)", &mut self.intercept.iter().copied())?;
         for (j, _, row) in rows.iter().take(SHOWN) {
             line(f, &name(*j), &mut row.iter().copied())?;

@@ -10,9 +10,9 @@ use crate::error::{Error, Result, check_length};
 /// ```
 /// use ndarray::array;
 /// use sparsereg::prelude::*;
-/// // 2, 4 and 8 cases in 1, 2 and 4 years: always two a year.
-/// let (x, cases, years) = (array![[1.0], [0.0], [1.0]], array![2.0, 4.0, 8.0], array![1.0f64, 2.0, 4.0]);
-/// let model = PoissonLasso::new(0.1).offset(years.ln()).fit(&x, &cases)?;
+/// // 14 cases in 7 years: two a year.
+/// let (x, cases, years) = (array![[1.0], [0.0], [1.0]], array![2.0, 5.0, 7.0], array![1.0f64, 2.0, 4.0]);
+/// let model = PoissonLasso::new(1.0).offset(years.ln()).fit(&x, &cases)?;
 /// assert!(model.support().is_empty() && (model.intercept() - 2f64.ln()).abs() < 1e-9);
 /// assert!((model.with_offset(vec![3f64.ln()]).predict(&array![[1.0]])?[0] - 6.0).abs() < 1e-9);
 /// # Ok::<(), sparsereg::Error>(())

@@ -10,7 +10,7 @@ use crate::estimator::Model;
 use crate::path::Path;
 
 /// The path of a linear model as an SVG: one line over λ for each feature that is ever in, in the units of the data (those of
-/// y per unit of the feature). For several responses a line is the norm `‖W_j‖₂` of the feature's coefficients. The seven
+/// y, of η for another loss than the squared one, per unit of the feature). For several responses a line is the norm `‖W_j‖₂` of the feature's coefficients. The seven
 /// that are largest at the smallest λ have colours and names, the others are grey.
 ///
 /// # Errors
@@ -56,11 +56,10 @@ pub fn coefficient_path<M: Model>(path: &Path<M>) -> Result<String> {
     let panel = Panel {
         title: format!("Coefficients: {found} of {p} features enter"),
         y_label: if responses == 1 {
-            "coefficient (y per unit of x)"
+            format!("coefficient ({} per unit of x)", M::PREDICTS)
         } else {
-            "norm over the responses (Y per unit of x)"
-        }
-        .into(),
+            format!("norm over the responses ({} per unit of x)", M::PREDICTS.to_uppercase())
+        },
         axis,
         series,
         bars: vec![],

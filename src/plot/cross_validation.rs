@@ -5,10 +5,10 @@ use super::panel::{Panel, Series};
 use super::theme;
 use crate::cross_validation::{CrossValidation, Curve};
 use crate::error::{Error, Result};
-use crate::estimator::{GraphicalCrossValidation, Model};
+use crate::estimator::{GraphicalCrossValidation, Model, Scoring};
 
-/// A cross-validation of a linear model as an SVG: the mean squared error of the held-out observations over λ (in the unit of
-/// y, squared), bars of one standard error to each side, and lines at the λ with the smallest error and at that of the
+/// A cross-validation of a linear model as an SVG: the error of the held-out observations over λ (the mean squared error in
+/// the unit of y, squared, or what the scoring says), bars of one standard error to each side, and lines at the λ with the smallest error and at that of the
 /// one-standard-error rule, with the features that are in.
 ///
 /// # Errors
@@ -26,7 +26,15 @@ use crate::estimator::{GraphicalCrossValidation, Model};
 pub fn cross_validation<M: Model>(cv: &CrossValidation<M>) -> Result<String> {
     let models = cv.path().models();
     let size = |k: usize| format!("{} features", models[k].support().len());
-    draw(&cv.path().lambdas(), cv.curve(), "mean squared error (unit of y, squared)", size)
+    let error = match cv.scoring() {
+        Scoring::MeanSquaredError => "mean squared error (unit of y, squared)",
+        Scoring::MeanAbsoluteError => "mean absolute error (unit of y)",
+        Scoring::Deviance => "mean deviance",
+        Scoring::Misclassification => "share of wrong classes",
+        Scoring::Auc => "1 − area under the ROC curve",
+        Scoring::Concordance => "1 − concordance",
+    };
+    draw(&cv.path().lambdas(), cv.curve(), error, size)
 }
 
 /// A cross-validation of a graphical lasso as an SVG: the negative log-likelihood of a held-out sample over λ (in nats), as

@@ -344,6 +344,9 @@ fn the_share_that_is_explained_is_that_of_the_deviance() {
     assert!((model.deviance_explained() - score).abs() < 1e-8, "{score} {model}");
 }
 
+/// An error of weights, classes 0 and 1, and predictions.
+type Judge<'a> = &'a dyn Fn(&[(f64, f64, f64)]) -> f64;
+
 /// The errors of the folds at every λ, from fits by hand.
 fn by_hand(
     x: &Array2<f64>,
@@ -351,7 +354,7 @@ fn by_hand(
     weights: &[f64],
     cv: &CrossValidation<GlmModel<Logistic, ndarray::Ix1>>,
     splits: &[Split],
-    error: &dyn Fn(&[(f64, f64, f64)]) -> f64,
+    error: Judge<'_>,
 ) {
     for (k, model) in cv.path().models().iter().enumerate() {
         for (fold, split) in splits.iter().enumerate() {
@@ -377,7 +380,6 @@ fn cross_validation_judges_by_every_score() {
     let weights: Vec<f64> = (0..60).map(|i| 0.5 + (i % 3) as f64).collect();
     let folds = StratifiedKFold::new(4, &y).seed(3);
     let splits = folds.splits(60).unwrap();
-    type Error<'a> = &'a dyn Fn(&[(f64, f64, f64)]) -> f64;
     let mean = |rows: &[(f64, f64, f64)], f: &dyn Fn(f64, f64) -> f64| {
         rows.iter().map(|(s, y, eta)| s * f(*y, *eta)).sum::<f64>() / rows.iter().map(|r| r.0).sum::<f64>()
     };
@@ -400,7 +402,7 @@ fn cross_validation_judges_by_every_score() {
         }
         wrong / all
     };
-    let errors: [(Scoring, Error); 5] = [
+    let errors: [(Scoring, Judge<'_>); 5] = [
         (Scoring::Deviance, &|r| mean(r, &deviance)),
         (Scoring::MeanSquaredError, &|r| mean(r, &|y, eta| (y - sigmoid(eta)).powi(2))),
         (Scoring::MeanAbsoluteError, &|r| mean(r, &|y, eta| (y - sigmoid(eta)).abs())),
@@ -525,4 +527,206 @@ fn what_cannot_be_fitted_is_said_so() {
     assert_eq!(model.score(&x, &Array1::from_elem(12, 9.0)).unwrap(), 0.0);
     refused!(model.error(&x, &Array1::from_elem(12, 9.0), Scoring::Deviance), OutOfRange { value: 9.0, .. });
     refused!(model.with_offset(vec![1.0]).predict(&x), Length { argument: "offset", .. });
+}
+
+/// Three classes by the largest of three scores.
+fn three_classes(seed: u64, n: usize, p: usize) -> (Array2<f64>, Array1<f64>) {
+    let (x, score) = single(seed, n, p);
+    let mut rng = Rng::new(seed + 2);
+    let third = |i: usize| (score[i] + 2.0 * rng.normal()).rem_euclid(12.0);
+    let y = (0..n)
+        .map(third)
+        .map(|s| {
+            if s < 4.0 {
+                -1.0
+            } else if s < 8.0 {
+                3.0
+            } else {
+                10.0
+            }
+        })
+        .collect();
+    (x, y)
+}
+
+#[test]
+fn several_classes() {
+    let (n, p) = (80, 6);
+    let (x, y) = three_classes(41, n, p);
+    let model = exact(MultinomialLasso::new(0.02)).fit(&x, &y).unwrap();
+    assert_eq!(model.classes(), [-1.0, 3.0, 10.0]);
+    assert_eq!((model.coefficients().dim(), model.intercept().len()), ((p, 3), 3));
+    assert!(model.intercept().sum().abs() < 1e-12 && !model.support().is_empty());
+    let (eta, proba, labels) =
+        (model.decision_function(&x).unwrap(), model.predict_proba(&x).unwrap(), model.predict(&x).unwrap());
+    let mut loss = 0.0;
+    for i in 0..n {
+        let sum: f64 = eta.row(i).iter().map(|e| e.exp()).sum();
+        for (k, class) in model.classes().iter().enumerate() {
+            assert!((proba[[i, k]] - eta[[i, k]].exp() / sum).abs() < 1e-12);
+            assert!(labels[i] != *class || eta.row(i).iter().all(|e| *e <= eta[[i, k]]));
+            loss -= if y[i] == *class { proba[[i, k]].ln() } else { 0.0 };
+        }
+    }
+    assert!((model.error(&x, &y, Scoring::Deviance).unwrap() - 2.0 * loss / n as f64).abs() < 1e-9);
+    let penalty: f64 = model.coefficients().iter().map(|w| w.abs()).sum();
+    assert!((model.certificate().objective - loss / n as f64 - 0.02 * penalty).abs() < 1e-9);
+    let right = labels.iter().zip(&y).filter(|(a, b)| a == b).count() as f64 / n as f64;
+    assert!((model.score(&x, &y).unwrap() - right).abs() < 1e-12);
+    assert!(model.to_string().contains("multinomial") && model.to_string().contains("class"), "{model}");
+    // Where rows are zero together, and with means far off.
+    let grouped = exact(GroupedMultinomialLasso::new(0.05));
+    let (near, far) = (grouped.fit(&x, &y).unwrap(), grouped.fit(&(&x + 1e3), &y).unwrap());
+    assert_close("shifted", near.coefficients(), far.coefficients(), 1e-5);
+    assert!(near.support().len() < p);
+    for row in near.coefficients().rows() {
+        assert!(row.iter().all(|w| *w == 0.0) || row.iter().all(|w| *w != 0.0));
+    }
+    // An offset of the classes goes into their intercepts.
+    let offset = Array2::from_shape_fn((n, 3), |(_, k)| [0.5, 0.0, -1.0][k]);
+    let moved = exact(MultinomialLasso::new(0.02)).offset(&offset).fit(&x, &y).unwrap();
+    assert_close("offset w", moved.coefficients(), model.coefficients(), 1e-6);
+    assert!((moved.intercept()[0] - model.intercept()[0] + 0.5 + 0.5 / 3.0).abs() < 1e-6);
+    for scoring in
+        [Scoring::Deviance, Scoring::MeanSquaredError, Scoring::MeanAbsoluteError, Scoring::Misclassification]
+    {
+        let cv = MultinomialLasso::default().scoring(scoring);
+        let cv = cv.cross_validate_on(&x, &y, &StratifiedKFold::new(3, &y), Grid::values(vec![0.5, 0.05])).unwrap();
+        assert!(cv.curve().mean[1] < cv.curve().mean[0], "{cv}");
+        assert_eq!(cv.out_of_fold(0).dim(), (n, 3));
+    }
+    let auc = MultinomialLasso::default().scoring(Scoring::Auc).cross_validate(&x, &y, &KFold::new(3));
+    assert!(matches!(auc, Err(Error::Unsupported { argument: "scoring", .. })));
+    let lost = Array1::from_shape_fn(n, |i| if i < 5 { 7.0 } else { (i % 2) as f64 });
+    let lost = MultinomialLasso::default().cross_validate(&x, &lost, &KFold::blocked(4));
+    assert!(matches!(&lost, Err(Error::IllPosed { reason }) if reason.contains("class 7")), "{lost:?}");
+    assert!(matches!(
+        MultinomialLasso::new(0.1).fit(&x, &Array1::ones(n)),
+        Err(Error::OutOfRange { argument: "y", value: 1.0, .. })
+    ));
+}
+
+#[test]
+fn survival_times() {
+    let (n, p) = (60, 5);
+    let (x, score) = single(43, n, p);
+    let mut rng = Rng::new(44);
+    let mut y = Array2::zeros((n, 2));
+    for i in 0..n {
+        y[[i, 0]] = (10.0 * (-0.2 * score[i] + 0.3 * rng.normal()).exp()).ceil(); // with ties
+        y[[i, 1]] = f64::from(u8::from(rng.uniform() < 0.7));
+    }
+    let weights: Vec<f64> = (0..n).map(|i| (i % 3) as f64).collect();
+    let cox = exact(CoxLasso::new(0.02));
+    let model = cox.fit(&x, &y).unwrap();
+    assert!(!model.support().is_empty() && model.intercept() == 0.0);
+    assert_close("shift", model.coefficients(), cox.fit(&(&x + 1e4), &y).unwrap().coefficients(), 1e-5);
+    let eta = model.decision_function(&x).unwrap();
+    assert_close("risk", &model.predict(&x).unwrap(), &eta.mapv(f64::exp), 1e-12);
+    // Pairs one by one: with late entries and strata, too.
+    let strata: Vec<usize> = (0..n).map(|i| i % 2).collect();
+    let start = Array1::from_shape_fn(n, |i| (y[[i, 0]] - 1.0 - (i % 7) as f64).max(0.0));
+    let late = concatenate![Axis(1), start.view().insert_axis(Axis(1)), y];
+    for (stratified, entry) in [(false, false), (true, false), (false, true), (true, true)] {
+        let family = if stratified { Cox::default().strata(strata.clone()) } else { Cox::default() };
+        let responses = if entry { &late } else { &y };
+        let model = exact(Lasso::new(0.02).loss(family)).fit(&x, responses).unwrap();
+        let eta = model.decision_function(&x).unwrap();
+        let (mut right, mut all) = (0.0, 0.0);
+        for i in (0..n).filter(|&i| y[[i, 1]] == 1.0) {
+            for j in (0..n).filter(|&j| !stratified || strata[i] == strata[j]) {
+                let longer = y[[j, 0]] > y[[i, 0]] || (y[[j, 0]] == y[[i, 0]] && y[[j, 1]] == 0.0);
+                if longer && (!entry || start[j] < y[[i, 0]]) {
+                    all += 1.0;
+                    right += if eta[i] > eta[j] {
+                        1.0
+                    } else if eta[i] == eta[j] {
+                        0.5
+                    } else {
+                        0.0
+                    };
+                }
+            }
+        }
+        let score = model.score(&x, responses).unwrap();
+        assert!((score - right / all).abs() < 1e-12, "{score} {}", right / all);
+    }
+    let rows: Vec<usize> = (0..n).flat_map(|i| vec![i; i % 3]).collect();
+    let breslow = exact(Lasso::new(0.02).loss(Cox::default().ties(loss::Ties::Breslow)));
+    let short = breslow.clone().sample_weights(weights).fit(&x, &y).unwrap();
+    let long = breslow.fit(&x.select(Axis(0), &rows), &y.select(Axis(0), &rows)).unwrap();
+    assert_close("weights", short.coefficients(), long.coefficients(), 1e-6);
+    for scoring in [Scoring::Deviance, Scoring::Concordance] {
+        let family = Cox::default().strata(strata.clone());
+        let lasso = Lasso::default().loss(family).scoring(scoring);
+        let cv = lasso.cross_validate_on(&x, &y, &KFold::new(3), Grid::values(vec![1.0, 0.02])).unwrap();
+        assert!(cv.curve().mean[1] < cv.curve().mean[0], "{cv}");
+    }
+    assert!((cox.with_lambda(9.0).fit(&x, &y).unwrap().score(&x, &y).unwrap() - 0.5).abs() < 1e-12);
+    let mut odd = y.clone();
+    odd[[4, 1]] = 2.0;
+    assert!(matches!(cox.fit(&x, &odd), Err(Error::OutOfRange { argument: "y", index, .. }) if index == [4, 1]));
+    odd.column_mut(1).fill(0.0);
+    assert!(matches!(cox.fit(&x, &odd), Err(Error::OutOfRange { argument: "y", index, .. }) if index == [1]));
+    assert!(matches!(cox.fit(&x, &y.slice(ndarray::s![.., ..1])), Err(Error::Length { argument: "y columns", .. })));
+    let mut early = late;
+    early[[3, 0]] = early[[3, 1]];
+    assert!(matches!(cox.fit(&x, &early), Err(Error::OutOfRange { argument: "y", index, .. }) if index == [3, 0]));
+}
+
+#[test]
+fn other_losses_by_their_laws() {
+    let (n, p) = (60, 7);
+    let (x, y) = single(47, n, p);
+    let (z, labels) = classes(47, n, p);
+    let positive = y.mapv(|y| (0.1 * y).exp());
+    let rows: Vec<usize> = (0..n).flat_map(|i| vec![i; i % 3]).collect();
+    let weights: Vec<f64> = (0..n).map(|i| (i % 3) as f64).collect();
+    let o = Array1::from_shape_fn(n, |i| 0.2 * (i % 5) as f64);
+    macro_rules! laws {
+        ($label:expr, $estimator:expr, $x:expr, $y:expr, $accuracy:expr) => {{
+            let (estimator, x, y) = (exact($estimator), $x, $y);
+            let model = estimator.fit(x, y).unwrap();
+            assert!(!model.support().is_empty(), "{}", $label);
+            let c = model.certificate();
+            assert!(c.gap <= 1e-9 * c.scale, "{}: {model}", $label);
+            let far = estimator.fit(&(x + 1e3), y).unwrap();
+            assert_close($label, model.coefficients(), far.coefficients(), $accuracy);
+            let short = estimator.clone().sample_weights(weights.clone()).fit(x, y).unwrap();
+            let long = estimator.fit(&x.select(Axis(0), &rows), &y.select(Axis(0), &rows)).unwrap();
+            assert_close(concat!($label, " weights"), short.coefficients(), long.coefficients(), $accuracy);
+            let whole = estimator.clone().offset(&o).fit(x, y).unwrap();
+            let score = (whole.deviance_explained(), whole.with_offset(&o).error(x, y, Scoring::Deviance).unwrap());
+            assert!(score.0 > 0.0 && score.1.is_finite(), "{}", $label);
+            let cv = estimator.cross_validate_on(x, y, &KFold::new(3), Grid::auto(4)).unwrap();
+            assert!(cv.curve().mean.iter().all(|e| e.is_finite()), "{}: {cv}", $label);
+        }};
+    }
+    laws!("gamma", GammaLasso::new(0.02), &x, &positive, 1e-5);
+    laws!("Huber", HuberLasso::new(0.1, 1.5), &x, &y, 1e-4);
+    laws!("square root", SquareRootLasso::new(0.1), &x, &y, 1e-5);
+    laws!("squared hinge", SquaredHingeLasso::new(0.03), &z, &labels, 1e-5);
+    // Of large residuals only the sign counts, of small ones the square.
+    let wide = exact(HuberLasso::new(0.1, 1e6)).fit(&x, &y).unwrap();
+    assert_same!("Huber", wide, exact(Lasso::new(0.1)).fit(&x, &y).unwrap(), 1e-6);
+    assert!((wide.deviance_explained() - Lasso::new(0.1).fit(&x, &y).unwrap().r_squared()).abs() < 1e-5);
+    // The square root is the lasso at another λ.
+    let root = exact(SquareRootLasso::new(0.1)).fit(&x, &y).unwrap();
+    let eta = root.decision_function(&x).unwrap();
+    let sigma = ((&y - &eta).mapv(|r| r * r).sum() / n as f64).sqrt();
+    assert_same!("root", root, exact(Lasso::new(0.1 * sigma)).fit(&x, &y).unwrap(), 1e-6);
+    // A quarter above, three below.
+    let quantile = QuantileLasso::new(1e-3, 0.75).fit(&x, &y).unwrap();
+    let below = quantile.predict(&x).unwrap().iter().zip(&y).filter(|(q, y)| y < q).count();
+    assert!((40..=50).contains(&below), "{below}");
+    assert_eq!(exact(SquaredHingeLasso::new(0.03)).fit(&z, &labels).unwrap().classes(), [2.0, 5.0]);
+    let nothing = positive.mapv(|y| if y > 1.0 { y } else { 0.0 });
+    let refused = |error: Option<Error>, name: &str| {
+        assert!(matches!(&error, Some(Error::OutOfRange { argument, .. }) if *argument == name), "{error:?}");
+    };
+    refused(GammaLasso::new(0.1).fit(&x, &nothing).err(), "y");
+    refused(HuberLasso::new(0.1, -1.0).fit(&x, &y).err(), "delta");
+    refused(QuantileLasso::new(0.1, 1.0).fit(&x, &y).err(), "tau");
+    refused(Lasso::new(0.1).loss(Quantile::new(0.5).width(0.0)).fit(&x, &y).err(), "width");
+    refused(SquaredHingeLasso::new(0.1).fit(&x, &y).err(), "y");
 }

@@ -64,12 +64,12 @@ impl Responses<'_> {
         Error::OutOfRange { argument: "y", index, value: self.y[[i, t]], expected }
     }
 
-    /// Rejects the first value that is not what it has to be.
+    /// Rejects the first value, of an observation that counts, that is not what it has to be.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] with the place and the value.
     pub fn check(&self, expected: &'static str, fits: impl Fn(f64) -> bool) -> Result<()> {
-        match self.y.indexed_iter().find(|(_, y)| !fits(**y)) {
+        match self.y.indexed_iter().find(|((i, _), y)| self.counts(*i) && !fits(**y)) {
             Some((at, _)) => Err(self.out_of_range(at, expected)),
             None => Ok(()),
         }
