@@ -23,6 +23,10 @@ const FIRST: f64 = 0.1;
 const NARROWING: f64 = 0.1;
 /// Roundings beyond this relative width are lost in those of arithmetic.
 const NARROWEST: f64 = 1e-13;
+/// Roundings that may bring nothing before the end is taken for reached: dual points are residuals divided by the width, so
+/// gaps below the square root of the precision are not to be had.
+const IDLE: usize = 2;
+const PRECISION: f64 = 1e-7;
 /// Share of the wanted gap that is left to a smoothed problem.
 const SHARE: f64 = 0.25;
 
@@ -114,7 +118,7 @@ impl<'a, 'd, P: BlockPenalty> Kinked<'a, 'd, P> {
         let wanted = stopping.tolerance * self.scale;
         let mut width = FIRST * self.value(&w).max(wanted);
         let narrowest = NARROWEST * width;
-        let mut iterations = 0;
+        let (mut iterations, mut idle) = (0, 0);
         let mut best: Option<Solution> = None;
         loop {
             let Some(rounded) = self.rounded(width) else { break };
@@ -137,16 +141,18 @@ impl<'a, 'd, P: BlockPenalty> Kinked<'a, 'd, P> {
             iterations += solution.iterations;
             w.clone_from(&solution.coefficients);
             let certificate = self.certify(&rounded, &w, lambda);
-            let improved = best.as_ref().is_none_or(|b| certificate.gap <= b.certificate.gap);
+            let improved = best.as_ref().is_none_or(|b| certificate.gap < b.certificate.gap);
+            idle = if best.as_ref().is_none_or(|b| certificate.gap < 0.5 * b.certificate.gap) { 0 } else { idle + 1 };
             let mut nobody = ();
-            let mut run = Run::since(started, stopping, &mut nobody);
-            let verdict = run.verdict(iterations, lambda, certificate, 0);
+            let verdict = Run::since(started, stopping, &mut nobody).verdict(iterations, lambda, certificate, 0);
             let status = match (cancelled, verdict) {
                 (true, _) => Some(Status::Cancelled),
                 (_, Some(status)) => Some(status),
-                _ if width <= narrowest => Some(Status::Stalled)
-                    .filter(|_| certificate.gap <= 1e3 * certificate.rounding)
-                    .or(Some(Status::IterationLimit)),
+                _ if width <= narrowest || idle > IDLE => {
+                    let least = best.as_ref().map_or(f64::INFINITY, |b| b.certificate.gap).min(certificate.gap);
+                    let stalled = least <= PRECISION * self.scale;
+                    Some(if stalled { Status::Stalled } else { Status::IterationLimit })
+                }
                 _ => None,
             };
             if improved || best.is_none() {
