@@ -250,7 +250,7 @@ pub trait Configure: Sized {
         self
     }
 
-    /// Known parts o of the predictions: `η = XW + 1bᵀ + o`, one number per observation, or observations × responses
+    /// Known parts o of the predictions: `η = XW + 1bᵀ + o`, one number per observation (the same for all its predictions), or observations × responses
     /// where there are several (observations × classes for [`family::Multinomial`]). The logarithm of the exposure, for
     /// counts; for least squares it is subtracted from y. Models predict without it: see [`GlmModel::with_offset`].
     fn offset(mut self, offset: impl Into<Offset>) -> Self {

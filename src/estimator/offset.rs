@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayBase, Axis, Data, Ix1, Ix2};
 
 use crate::error::{Error, Result, check_length};
 
-/// Known parts of the predictions: one number per observation, or a row of them where there are several predictions. Made
+/// Known parts of the predictions: one number per observation, for all its predictions, or a row with one for each. Made
 /// `from` a `Vec`, a slice or an `ndarray` array or reference to one.
 ///
 /// ```
@@ -27,12 +27,15 @@ impl Offset {
     /// n·q numbers, response by response.
     pub(crate) fn task_major(&self, n: usize, q: usize) -> Result<Vec<f64>> {
         check_length("offset", n, self.values.nrows())?;
-        check_length("offset columns", q, self.values.ncols())?;
+        if !self.one_dimensional {
+            check_length("offset columns", q, self.values.ncols())?;
+        }
         if let Some(((i, t), &value)) = self.values.indexed_iter().find(|(_, v)| !v.is_finite()) {
             let index = if self.one_dimensional { vec![i] } else { vec![i, t] };
             return Err(Error::NotFinite { argument: "offset", index, value });
         }
-        Ok(self.values.t().iter().copied().collect())
+        let repeats = if self.one_dimensional { q } else { 1 };
+        Ok((0..repeats).flat_map(|_| self.values.t().into_iter().copied()).collect())
     }
 
     /// Those of some observations.

@@ -179,6 +179,8 @@ fn offsets_are_parts_of_the_prediction() {
     let a = MultiTaskLasso::new(0.1).offset(&both).fit(&x, &moved).unwrap();
     let b = MultiTaskLasso::new(0.1).fit(&x, &two).unwrap();
     assert_close("several", a.coefficients(), b.coefficients(), 1e-12);
+    let a = MultiTaskLasso::new(0.1).offset(&o).fit(&x, &moved).unwrap();
+    assert_close("one for all", a.coefficients(), b.coefficients(), 1e-12);
 }
 
 #[test]
