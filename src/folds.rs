@@ -1,6 +1,5 @@
 //! Which observations to fit on and which to judge on, and what is made of the judgements.
 
-use std::cmp::Ordering;
 use std::hash::Hash;
 
 use ndarray::Array2;
@@ -155,7 +154,12 @@ impl StratifiedKFold {
     pub fn new<'a, L: PartialOrd + 'a>(folds: usize, labels: impl IntoIterator<Item = &'a L>) -> Self {
         let labels: Vec<&L> = labels.into_iter().collect();
         let mut order: Vec<usize> = (0..labels.len()).collect();
-        order.sort_by(|&a, &b| labels[a].partial_cmp(labels[b]).unwrap_or(Ordering::Equal));
+        // What is not comparable (NaN) comes last: a sort needs a total order.
+        let odd = |k: usize| labels[k].partial_cmp(labels[k]).is_none();
+        order.sort_by(|&a, &b| match labels[a].partial_cmp(labels[b]) {
+            Some(order) if !odd(a) && !odd(b) => order,
+            _ => odd(a).cmp(&odd(b)),
+        });
         let mut classes = vec![0; labels.len()];
         let mut class = 0;
         for pair in order.windows(2) {

@@ -5,13 +5,14 @@ use std::marker::PhantomData;
 
 use ndarray::{Array, Array2, ArrayBase, ArrayView, Axis, Data};
 
-use crate::design::{AsDesign, Dense};
+use crate::design::{AnyDesign, AsDesign, Dense};
 use crate::error::{Error, Result, check_length};
 use crate::estimator::family::{Family, Probabilistic, Responses, Shapes};
 use crate::estimator::glm::responses;
 use crate::estimator::model::Fitted;
 use crate::estimator::{Model, Offset, Scoring, Shape, scoring};
 use crate::smooth::{LinearPredictor, Smooth};
+use crate::solver::null_model;
 
 /// A fitted [`Glm`](crate::estimator::Glm) of the family F on an estimator whose responses have the dimensions D.
 ///
@@ -144,9 +145,9 @@ impl<F: Shapes<D>, D: Shape> GlmModel<F, D> {
         let offset = self.offset.as_ref().map(|o| o.task_major(n, q)).transpose()?;
         let truth = Responses { offset: offset.as_deref(), ..self.truth(F::Response::matrix(y.view()), n)? };
         let loss = self.family.loss(&truth, &self.fitted.classes)?;
-        let constant = LinearPredictor::new(Dense::from_columns(vec![1.0; n], n, 1)?, loss);
+        let constant = LinearPredictor::new(AnyDesign::Dense(Dense::from_columns(vec![1.0; n], n, 1)?), loss);
         let free: &[usize] = if self.family.has_intercept() { &[0] } else { &[] };
-        let null = constant.excess(&constant.point(&constant.null(free)));
+        let null = constant.excess(&constant.point(&null_model(&constant, free)));
         // The loss adds the offset itself.
         let mut eta: Vec<f64> = eta.t().iter().copied().collect();
         eta.iter_mut().zip(offset.iter().flatten()).for_each(|(eta, o)| *eta -= o);

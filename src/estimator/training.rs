@@ -382,6 +382,14 @@ impl<P: BlockPenalty> Prepared<'_, P> {
         let loss = solution.certificate.objective - penalty.value(lambda, &solution.coefficients);
         let order = units.order.as_deref();
         let columns = order.map_or(units.nfeatures, <[usize]>::len);
+        if units.symmetric {
+            // Without a penalty the coefficients of all classes may have the same number added, as the intercepts.
+            for j in penalty.free_columns(lambda) {
+                let row = &mut solution.coefficients[j * q..(j + 1) * q];
+                let mean = row.iter().sum::<f64>() / q as f64;
+                row.iter_mut().for_each(|w| *w -= mean);
+            }
+        }
         let (own, free) = solution.coefficients.split_at(columns * q);
         let mut latent = Vec::new();
         let coefficients = Coefficients::new(

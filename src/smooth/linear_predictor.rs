@@ -96,6 +96,12 @@ impl<D: LinearOperator, L: Loss> LinearPredictor<D, L> {
             }),
             None => space.project(&mut u),
         }
+        // Where the Hessian has no say in a direction, the plain projection has: nothing may be left of it.
+        let mut rest = vec![0.0; space.dim() * self.nresponses()];
+        linalg::transpose_matmul(space.basis(), &u, self.design.nrows(), space.dim(), self.nresponses(), &mut rest);
+        if kernels::sq_norm(&rest) > 1e-24 * kernels::sq_norm(&at.u) {
+            space.project(&mut u);
+        }
         u
     }
 
@@ -138,7 +144,7 @@ impl<D: LinearOperator, L: Loss> LinearPredictor<D, L> {
             for _ in 0..HALVINGS {
                 let candidate: Vec<f64> = eta.iter().zip(&change).map(|(e, c)| e - length * c).collect();
                 let reached = self.loss.value(&candidate);
-                if reached <= value - 1e-4 * length * promised || (blind && reached.is_finite()) {
+                if reached <= value + if blind { 1e-12 * value.abs() } else { -1e-4 * length * promised } {
                     moved = Some((candidate, reached));
                     break;
                 }
@@ -300,7 +306,7 @@ impl<D: LinearOperator, L: Loss> Smooth for LinearPredictor<D, L> {
 
     fn rounding(&self, at: &PredictorPoint) -> f64 {
         let inner = (kernels::sq_norm(&at.eta) * kernels::sq_norm(&at.u)).sqrt();
-        16.0 * f64::EPSILON * (inner + self.loss.value(&at.eta))
+        16.0 * f64::EPSILON * (inner + self.loss.value(&at.eta).abs())
     }
 
     fn lipschitz(&self, scale: Option<&[f64]>) -> Option<f64> {

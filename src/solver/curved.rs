@@ -39,6 +39,8 @@ const MODELS: usize = 60;
 const NEAR: f64 = 0.97;
 /// Where no more than this share of the gap is to go, sweeps over rows are enough.
 const LOOSE: f64 = 0.05;
+/// Curvature of a row that has none, relative to the largest: too little to be felt where others have some.
+const LEAST_CURVATURE: f64 = 1e-12;
 /// New columns up to which products with the old ones are taken one by one.
 const FEW: usize = 16;
 /// Coordinates beyond which products cost more memory than they save time.
@@ -104,7 +106,9 @@ impl<'a> FrozenModel<'a> {
     fn make_rows<D: Design>(&mut self, design: &D, columns: Vec<usize>) {
         let Hessian::Diagonal(h) = &self.hessian else { return };
         let n = design.nrows();
-        let roots: Vec<f64> = h.iter().map(|h| h.sqrt()).collect();
+        // A row without curvature still has a gradient, which the state holds divided by the root.
+        let least = LEAST_CURVATURE * h.iter().copied().fold(0.0, f64::max);
+        let roots: Vec<f64> = h.iter().map(|h| h.max(least).sqrt()).collect();
         let part = match design.scaled_columns(&columns, &roots) {
             Some(part) => AnyDesign::Csc(Cow::Owned(part)),
             None => {
@@ -305,7 +309,10 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             if gap <= stop.gap || sweeps >= stop.max_sweeps || out_of_time {
                 break;
             }
-            let loose = *loose.get_or_insert(stop.gap >= LOOSE * gap);
+            if gap.is_finite() {
+                loose.get_or_insert(stop.gap >= LOOSE * gap);
+            }
+            let loose = loose.unwrap_or(true);
 
             // What the model is over: all that is not zero or may not stay so.
             let taken: Vec<usize> = (inner.blocks.iter().zip(&critical))
@@ -372,8 +379,6 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             Form::Residual => true,
             Form::Auto => loose || used * q > MOST_COORDINATES,
         };
-        // There is no form over rows for Hessians that are not diagonal.
-        let diagonal = q == 1 && !matches!(model.hessian, Hessian::PerRow(_) | Hessian::Operator(_));
         let is_rows = matches!(model.products, Products::Rows { .. });
         let missing = taken.iter().any(|&b| model.offsets[b] == usize::MAX);
         let oversized = model.columns.len() > used + used / 2 + 64;
@@ -381,8 +386,9 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         if anew {
             model.restart(self.smooth.loss().hessian(eta));
         }
+        // There is no form over rows for Hessians that are not diagonal.
         let new = model.enlist(taken, |b| partition.block(b));
-        let wants_rows = in_rows && diagonal && matches!(model.hessian, Hessian::Diagonal(_));
+        let wants_rows = in_rows && q == 1 && matches!(model.hessian, Hessian::Diagonal(_));
         if anew && wants_rows {
             model.make_rows(design, new);
         } else if anew || !new.is_empty() {
@@ -482,7 +488,8 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         let (value, before) = (loss.value(&inner.eta), omega(&inner.w));
         let slope = inner.gradient.iter().zip(&delta).map(|(g, d)| g * d).sum::<f64>() + omega(w) - before;
         // Next to the minimum the slope is a difference of rounding errors; the gap has the last word there.
-        let blind = slope.abs() <= BLIND * (value.abs() + before.abs());
+        let unseen = BLIND * (value.abs() + before.abs());
+        let blind = slope.abs() <= unseen;
         if slope.is_nan() || (slope >= 0.0 && !blind) {
             return Outcome::Nowhere;
         }
@@ -495,7 +502,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 inner.w.iter().zip(&delta).map(|(w, d)| w + length * d).collect()
             };
             let reached = loss.value(&eta) + omega(&w);
-            if reached - (value + before) <= DECREASE * length * slope || (blind && reached.is_finite()) {
+            if reached - (value + before) <= if blind { unseen } else { DECREASE * length * slope } {
                 (inner.eta, inner.w) = (eta, w);
                 return if blind { Outcome::Unseen } else { Outcome::Lower };
             }

@@ -67,9 +67,10 @@ pub(super) fn restricted_gap<'w, P: BlockPenalty + ?Sized>(
             || ((own == f64::INFINITY || (lambda == 0.0 && own > 0.0))
                 && penalty.fenchel_young_block(id, lambda, w, g, 1.0, &mut Vec::new()) == f64::INFINITY);
         if hopeless {
-            // What it still promises: ½ ‖g_b‖²/L_b, a lower bound that vanishes with it.
-            if largest > 0.0 {
-                unbalanced += 0.5 * g.iter().map(|g| g * g).sum::<f64>() / largest;
+            // What it still promises: ½ ‖g_b‖²/L_b, a lower bound that vanishes with it; nobody knows before there is an L_b.
+            let square = g.iter().map(|g| g * g).sum::<f64>();
+            if square > 0.0 {
+                unbalanced += if largest > 0.0 { 0.5 * square / largest } else { f64::INFINITY };
             }
             continue;
         }

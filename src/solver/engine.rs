@@ -290,7 +290,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 negligible: if frozen + idle == 0 && inner_gap.is_finite() { NEGLIGIBLE * inner_gap } else { 0.0 },
                 newton_first: self.set.len() > added,
             };
-            self.iterations += if all_free { 1 } else { self.descend_to(lambda, stop) };
+            self.iterations += if all_free { 1 } else { self.descend_to(lambda, stop).max(1) };
             if !all_free {
                 self.complete(lambda, &alive, stop, INSIDE * target);
             }
@@ -379,7 +379,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             }
             stop.newton_first = true;
             stop.max_sweeps = (self.solver.stopping.max_iterations - self.iterations).min(REFRESH);
-            self.iterations += self.descend_to(lambda, stop);
+            self.iterations += self.descend_to(lambda, stop).max(1);
         }
     }
 

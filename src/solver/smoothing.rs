@@ -27,6 +27,10 @@ const NARROWEST: f64 = 1e-13;
 /// gaps below the square root of the precision are not to be had.
 const IDLE: usize = 2;
 const PRECISION: f64 = 1e-7;
+/// Most iterations for one width: the next one is as good a start from an answer that is not quite there.
+const STAGE: usize = 5000;
+/// Some width, where the start is perfect.
+const SMALLEST: f64 = 1e-200;
 /// Share of the wanted gap that is left to a smoothed problem.
 const SHARE: f64 = 0.25;
 
@@ -116,7 +120,7 @@ impl<'a, 'd, P: BlockPenalty> Kinked<'a, 'd, P> {
             _ => self.null.clone(),
         };
         let wanted = stopping.tolerance * self.scale;
-        let mut width = FIRST * self.value(&w).max(wanted);
+        let mut width = (FIRST * self.value(&w).max(wanted)).max(SMALLEST);
         let narrowest = NARROWEST * width;
         let (mut iterations, mut idle) = (0, 0);
         let mut best: Option<Solution> = None;
@@ -127,7 +131,7 @@ impl<'a, 'd, P: BlockPenalty> Kinked<'a, 'd, P> {
             let stage = Stopping {
                 // What the rounding itself is worth need not be undercut.
                 tolerance: (SHARE * wanted).max(SHARE * width) / problem.scale().max(f64::MIN_POSITIVE),
-                max_iterations: stopping.max_iterations.saturating_sub(iterations),
+                max_iterations: stopping.max_iterations.saturating_sub(iterations).min(STAGE),
                 time_limit: stopping.time_limit.map(|limit| limit.saturating_sub(elapsed)),
             };
             let mut cancelled = false;
@@ -141,19 +145,21 @@ impl<'a, 'd, P: BlockPenalty> Kinked<'a, 'd, P> {
             iterations += solution.iterations;
             w.clone_from(&solution.coefficients);
             let certificate = self.certify(&rounded, &w, lambda);
-            let improved = best.as_ref().is_none_or(|b| certificate.gap < b.certificate.gap);
+            let improved =
+                best.as_ref().is_none_or(|b| b.certificate.gap.is_nan() || certificate.gap < b.certificate.gap);
             idle = if best.as_ref().is_none_or(|b| certificate.gap < 0.5 * b.certificate.gap) { 0 } else { idle + 1 };
             let mut nobody = ();
             let verdict = Run::since(started, stopping, &mut nobody).verdict(iterations, lambda, certificate, 0);
-            let status = match (cancelled, verdict) {
-                (true, _) => Some(Status::Cancelled),
-                (_, Some(status)) => Some(status),
-                _ if width <= narrowest || idle > IDLE => {
+            let status = match verdict {
+                Some(status @ (Status::Converged | Status::Stalled)) => Some(status),
+                _ if cancelled => Some(Status::Cancelled),
+                Some(Status::TimeLimit) => Some(Status::TimeLimit),
+                None if width > narrowest && idle <= IDLE => None,
+                _ => {
                     let least = best.as_ref().map_or(f64::INFINITY, |b| b.certificate.gap).min(certificate.gap);
-                    let stalled = least <= PRECISION * self.scale;
+                    let stalled = least <= PRECISION * self.scale + certificate.rounding;
                     Some(if stalled { Status::Stalled } else { Status::IterationLimit })
                 }
-                _ => None,
             };
             if improved || best.is_none() {
                 let status = status.unwrap_or(Status::IterationLimit);
