@@ -316,7 +316,11 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
 
             // What the model is over: all that is not zero or may not stay so.
             let taken: Vec<usize> = (inner.blocks.iter().zip(&critical))
-                .filter(|(b, c)| !(**c <= NEAR * lambda) || inner.w[b.cols.clone()].iter().any(|&w| w != 0.0))
+                .filter(|(b, c)| {
+                    // NaN is taken.
+                    let stays_zero = **c <= NEAR * lambda;
+                    !stays_zero || inner.w[b.cols.clone()].iter().any(|&w| w != 0.0)
+                })
                 .map(|(b, _)| b.id)
                 .collect();
             if blind && gap > IDLE * last_gap {

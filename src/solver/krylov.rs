@@ -47,7 +47,7 @@ pub(super) fn step<M: Quadratic, P: BlockPenalty + ?Sized>(
     let Some(support) = Support::new(inner, w, state) else { return (Step::Rejected, 1) };
     let m = support.columns.len();
     let diagonal = support.diagonal(inner);
-    if diagonal.iter().any(|(total, _)| !(*total > 0.0)) {
+    if diagonal.iter().any(|(total, _)| total.is_nan() || *total <= 0.0) {
         return (Step::Rejected, 1);
     }
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
@@ -60,14 +60,14 @@ pub(super) fn step<M: Quadratic, P: BlockPenalty + ?Sized>(
     let target = REDUCTION * REDUCTION * rho;
     let mut product = vec![0.0; m];
     let mut made = 0;
-    while made < PRODUCTS && rho > target && !deadline.is_some_and(|d| Instant::now() >= d) {
+    while made < PRODUCTS && rho > target && deadline.is_none_or(|d| Instant::now() < d) {
         made += 1;
         let mut change = vec![0.0; state.len()];
         inner.model.shift_all(&mut change, &support.columns, &p);
         inner.model.strip_gradient(&change, &support.columns, &mut product);
         product.iter_mut().zip(&p).zip(&diagonal).for_each(|((v, p), (_, own))| *v += own * p);
         let curvature = dot(&p, &product);
-        if !(curvature > 0.0) {
+        if curvature.is_nan() || curvature <= 0.0 {
             break;
         }
         let length = rho / curvature;
