@@ -3,7 +3,6 @@
 mod common;
 
 mod bad_input;
-mod combinations;
 mod covariance_estimates;
 mod design_laws;
 mod edge_cases;
