@@ -86,6 +86,8 @@ impl<D: Design, L: Loss, P: BlockPenalty> Solver<LinearPredictor<D, L>, P> for B
         watch: &mut dyn Watch,
         sink: &mut dyn FnMut(Solution) -> ControlFlow<()>,
     ) {
+        // The start is the model without penalised columns: those of a λ that is walked, not of the problem's own.
+        let problem = &Problem { lambda: lambdas.first().copied().unwrap_or(problem.lambda), ..*problem };
         let mut engine = Engine::new(self, problem, start);
         if let Some(small) = Compressed::new(&mut engine, lambdas) {
             return small.solve_path(self, problem, lambdas, start, watch, sink);

@@ -132,6 +132,10 @@ impl<'a> FrozenModel<'a> {
         let stride = if old == 0 {
             // The buffer of the model before, if it is large enough: fresh memory costs as much as some products.
             let stride = total.next_multiple_of(8);
+            if q > 1 {
+                // Products of different responses may not be written, and stood elsewhere at another stride.
+                values.clear();
+            }
             values.resize(stride * stride, 0.0);
             stride
         } else if total > stride {
