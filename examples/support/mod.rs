@@ -10,8 +10,12 @@ pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Header and cells of a file in `examples/data`.
 pub fn read_csv(name: &str) -> Outcome<(Vec<String>, Vec<Vec<String>>)> {
-    let path = format!("{}/examples/data/{name}", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).map_err(|e| format!("{path}: {e}"))?;
+    read_table(&format!("{}/examples/data/{name}", env!("CARGO_MANIFEST_DIR")))
+}
+
+/// Header and cells of a file anywhere.
+pub fn read_table(path: &str) -> Outcome<(Vec<String>, Vec<Vec<String>>)> {
+    let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
     let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
     let header = lines.next().ok_or("empty file")?;
     Ok((header, lines.collect()))
@@ -89,6 +93,16 @@ impl Random {
 
     pub fn normals(&mut self, rows: usize, columns: usize) -> Array2<f64> {
         Array2::from_shape_simple_fn((rows, columns), || self.normal())
+    }
+
+    /// A count of this mean (Knuth).
+    pub fn poisson(&mut self, mean: f64) -> f64 {
+        let (mut count, mut product) = (0.0, self.uniform());
+        while product > (-mean).exp() {
+            count += 1.0;
+            product *= self.uniform();
+        }
+        count
     }
 
     /// 0 … n − 1 in random order.
