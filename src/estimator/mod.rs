@@ -458,7 +458,7 @@ pub trait Estimator: Configure + Clone + Sync {
     }
 }
 
-/// Estimators with the squared loss: what can be fitted to [`Moments`], and what a [family](crate::estimator::family) can
+/// Estimators with the squared loss: what can be fitted to [`Moments`], and what a [`family`] can
 /// take the loss of ([`WithLoss::loss`]). A marker: `impl LeastSquares for MyEstimator {}`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an estimator with the squared loss",

@@ -12,7 +12,7 @@
 //! | [`Quantile`] | numbers | `τr` above, `(τ − 1)r` below | η | yes |
 //! | [`SquareRoot`] | numbers | `√(mean of r²)` | η | yes |
 //! | [`Cox`] | times and status | partial likelihood | the relative risk `e^η` | no |
-//! | [`Pointwise`] | what your [`PointwiseLoss`](crate::loss::PointwiseLoss) takes | yours | η | yes |
+//! | [`Pointwise`] | what your [`PointwiseLoss`] takes | yours | η | yes |
 //!
 //! Every family goes with every estimator: `Lasso::new(0.1).loss(Logistic::default())`; [`Cox`] with those of one response.
 
