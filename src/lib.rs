@@ -50,7 +50,7 @@
 //! `fit(&samples)`, `fit_covariance(&s)`, `path`, `cross_validate`, `stability`; models that export their graph and fill in
 //! missing values. Samples with missing values, and data that are not Gaussian, go through a
 //! [`CovarianceEstimate`](estimator::CovarianceEstimate).
-//! missing values. [`JointGraphicalLasso`](estimator::JointGraphicalLasso) fits several classes at once, whose graphs share
+//! [`JointGraphicalLasso`](estimator::JointGraphicalLasso) fits several classes at once, whose graphs share
 //! edges (group form) or values (fused form).
 //!
 //! # The public API on one screen

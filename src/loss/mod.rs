@@ -22,6 +22,7 @@ pub use cox::{Cox, Ties};
 pub use gamma::Gamma;
 pub use huber::Huber;
 pub use logistic::Logistic;
+pub(crate) use logistic::sigmoid;
 pub use multinomial::Multinomial;
 pub use poisson::Poisson;
 pub use quantile::{Quantile, SmoothedQuantile};

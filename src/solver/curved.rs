@@ -306,7 +306,9 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 loss.fenchel_young(&inner.eta, &scaled)
             });
             let out_of_time = stop.deadline.is_some_and(|d| Instant::now() >= d);
-            if gap <= stop.gap || sweeps >= stop.max_sweeps || out_of_time {
+            // ∞ ≤ ∞ is no end: where nothing is known yet, a step has to be made.
+            let closed = gap.is_finite() && gap <= stop.gap;
+            if closed || sweeps >= stop.max_sweeps || out_of_time {
                 break;
             }
             if gap.is_finite() {

@@ -731,3 +731,56 @@ fn other_losses_by_their_laws() {
     refused(QuantileLasso::new(0.1, 1.0).fit(&x, &y).err(), "tau");
     refused(SquaredHingeLasso::new(0.1).fit(&x, &y).err(), "y");
 }
+
+/// Three tasks of two classes that share two features and have one of their own.
+fn tasks(seed: u64) -> (Array2<f64>, Array2<f64>) {
+    let (n, p, q) = (60, 30, 3);
+    let mut rng = Rng::new(seed);
+    let x = Array2::from_shape_simple_fn((n, p), || rng.normal());
+    let y = Array2::from_shape_fn((n, q), |(i, t)| {
+        f64::from(u8::from(x[[i, 0]] + x[[i, t + 1]] - x[[i, 5]] + 2.0 * rng.normal() > 1.0))
+    });
+    (x, y)
+}
+
+/// Models of the loss grow and are made anew with other strides: responses that are not coupled must stay so.
+#[test]
+fn tasks_converge_at_every_size_of_the_model() {
+    for seed in 0..5 {
+        let (x, y) = tasks(seed);
+        let joint = MultiTaskLogisticLasso::new(0.0).max_iterations(2000);
+        let path = joint.path(&x, &y, Grid::auto(8).ratio(0.05)).unwrap();
+        for model in path.models() {
+            assert_eq!(model.status(), Status::Converged, "seed {seed}, {} rows", model.support().len());
+        }
+        let last = joint.with_lambda(0.05 * path.lambdas()[0]).fit(&x, &y).unwrap();
+        let fista = joint.with_lambda(last.lambda()).solver(Fista::default()).fit(&x, &y).unwrap();
+        let (a, b) = (last.certificate(), fista.certificate());
+        assert!((a.objective - b.objective).abs() <= 2e-6 * a.scale, "{a}\n{b}");
+    }
+}
+
+/// The unpenalised fit to classes that can be told apart is infinite: no path may begin there.
+#[test]
+fn paths_of_separable_classes_begin_at_the_intercept() {
+    let (x, _) = tasks(7);
+    let y = x.column(0).mapv(|x| if x > 1.3 { 1.0 } else { 0.0 });
+    let path = LogisticLasso::default().max_iterations(2000).path(&x, &y, Grid::auto(8).ratio(0.05)).unwrap();
+    let features: Vec<usize> = path.models().iter().map(|m| m.support().len()).collect();
+    assert!(path.models().iter().all(|m| m.status() == Status::Converged), "{path}");
+    assert!(features[0] == 0 && features[7] > 0 && path.models()[7].deviance_explained() > 0.8, "{path}");
+}
+
+/// At λ = 0 no multiple of a gradient that points out of the constraint is feasible: the gap is unknown until steps are made.
+#[test]
+fn constraints_without_a_penalty_are_fitted() {
+    let (x, y) = tasks(3);
+    let y = y.column(0).to_owned();
+    let lasso = |lambda: f64| LogisticLasso::new(lambda).with(|lasso| lasso.nonnegative(true));
+    let none = lasso(0.0).fit(&x, &y).unwrap();
+    let little = lasso(1e-9).fit(&x, &y).unwrap();
+    assert_eq!(none.status(), Status::Converged);
+    assert!(none.coefficients().iter().all(|w| *w >= 0.0) && !none.support().is_empty());
+    let (a, b) = (none.certificate(), little.certificate());
+    assert!((a.objective - b.objective).abs() <= 2e-6 * a.scale, "{a}\n{b}");
+}

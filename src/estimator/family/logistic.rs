@@ -5,7 +5,7 @@ use ndarray::{Array2, Axis, concatenate};
 use crate::error::{Error, Result};
 use crate::estimator::Scoring;
 use crate::estimator::family::{Family, Probabilistic, Responses};
-use crate::loss::{self, Loss};
+use crate::loss::{self, Loss, sigmoid};
 
 /// Logistic regression: `F(η) = 1/n Σ_i s_i (log(1 + e^{η_i}) − y_i η_i)`, the probability of the positive class is
 /// `1/(1 + e^−η)`. For several responses the sum runs over all of them.
@@ -107,7 +107,7 @@ impl Family for Logistic {
     }
 
     fn mean(&self, eta: Array2<f64>) -> Array2<f64> {
-        eta.mapv_into(probability)
+        eta.mapv_into(sigmoid)
     }
 
     fn observed(&self, data: &Responses<'_>, classes: &[Vec<f64>]) -> Result<Array2<f64>> {
@@ -133,14 +133,8 @@ impl Probabilistic for Logistic {
             return self.mean(eta);
         }
         // Both to relative accuracy.
-        let both = [(-&eta).mapv_into(probability), eta.mapv_into(probability)];
+        let both = [(-&eta).mapv_into(sigmoid), eta.mapv_into(sigmoid)];
         // Two columns of one length.
         concatenate(Axis(1), &[both[0].view(), both[1].view()]).unwrap_or_default()
     }
-}
-
-/// `1 / (1 + e^−η)`.
-fn probability(eta: f64) -> f64 {
-    let e = (-eta.abs()).exp();
-    if eta >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }
 }
