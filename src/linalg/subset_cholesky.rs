@@ -21,6 +21,25 @@ const SINGULAR: f64 = 1e-13;
 /// Rows and columns that a new factor leaves out one by one.
 const RETRIES: usize = 4;
 
+/// Rows that are updated side by side.
+const LINES: usize = 8;
+
+/// What an update and a downdate do to one column: (cosine, sine) of each, and one over the cosines.
+struct Rotations {
+    up: (f64, f64),
+    down: (f64, f64),
+    inverse: (f64, f64),
+}
+
+impl Rotations {
+    #[inline]
+    fn apply(&self, l: f64, x: f64, y: f64) -> (f64, f64, f64) {
+        let raised = (l + self.up.1 * x) * self.inverse.0;
+        let lowered = (raised - self.down.1 * y) * self.inverse.1;
+        (lowered, self.up.0 * x - self.up.1 * raised, self.down.0 * y - self.down.1 * lowered)
+    }
+}
+
 /// Changes that cost as much as a new factor: m²/2 numbers from the cache each, against m³/3 flops.
 fn worthwhile(changes: usize, size: usize) -> bool {
     changes <= (size / 12).max(4)
@@ -187,6 +206,55 @@ impl SubsetCholesky {
         self.rows.truncate(start(m - 1));
     }
 
+    /// Follows a change `A_SS + aaᵀ − rrᵀ`, both in the order of [`index`](Self::index) (Gill, Golub, Murray and Saunders
+    /// 1974, method C1, both at once).
+    ///
+    /// # Errors
+    /// If the matrix is not positive definite then; the factor is of no use any more.
+    pub(crate) fn update(&mut self, mut a: Vec<f64>, mut r: Vec<f64>) -> Result<(), NotPositiveDefinite> {
+        let m = self.index.len();
+        let mut steps: Vec<Rotations> = Vec::with_capacity(m);
+        for first in (0..m).step_by(LINES) {
+            let last = (first + LINES).min(m);
+            // Rows depend on those before through the rotations alone: several at once hide the latency of each.
+            if last - first == LINES {
+                let mut rest = &mut self.rows[start(first)..];
+                let lines: [&mut [f64]; LINES] = std::array::from_fn(|k| {
+                    let (line, after) = std::mem::take(&mut rest).split_at_mut(first + k + 1);
+                    rest = after;
+                    &mut line[..first]
+                });
+                let mut x: [f64; LINES] = std::array::from_fn(|k| a[first + k]);
+                let mut y: [f64; LINES] = std::array::from_fn(|k| r[first + k]);
+                for (j, step) in steps.iter().enumerate() {
+                    for k in 0..LINES {
+                        (lines[k][j], x[k], y[k]) = step.apply(lines[k][j], x[k], y[k]);
+                    }
+                }
+                a[first..last].copy_from_slice(&x);
+                r[first..last].copy_from_slice(&y);
+            }
+            for i in first..last {
+                let line = &mut self.rows[start(i)..start(i + 1)];
+                let from = if last - first == LINES { first } else { 0 };
+                for (l, step) in line[from..i].iter_mut().zip(&steps[from..]) {
+                    (*l, a[i], r[i]) = step.apply(*l, a[i], r[i]);
+                }
+                let (before, longer) = (line[i], line[i].hypot(a[i]));
+                let square = (longer - r[i]) * (longer + r[i]);
+                if square.is_nan() || square <= SINGULAR * longer * longer {
+                    return Err(NotPositiveDefinite { pivot: i });
+                }
+                let after = square.sqrt();
+                line[i] = after;
+                let up = (longer / before, a[i] / before);
+                let down = (after / longer, r[i] / longer);
+                steps.push(Rotations { up, down, inverse: (1.0 / up.0, 1.0 / down.0) });
+            }
+        }
+        Ok(())
+    }
+
     fn forward(&self, b: &mut [f64]) {
         for i in 0..b.len() {
             let row = &self.rows[start(i)..start(i + 1)];
@@ -259,6 +327,28 @@ mod tests {
                 check(&factor, &a, p, shift);
             }
         }
+    }
+
+    #[test]
+    fn follows_a_change_of_the_matrix() {
+        let p = 61;
+        let a = matrix(p);
+        let set: Vec<usize> = (0..p).filter(|j| j % 7 != 3).collect();
+        let mut factor = SubsetCholesky::default();
+        factor.follow(&set, |j| &a[j * p..(j + 1) * p], 0.25).unwrap();
+        let up: Vec<f64> = (0..p).map(|i| (i as f64 * 0.7).sin()).collect();
+        let down: Vec<f64> = (0..p).map(|i| 0.1 * (i as f64 * 0.3).cos()).collect();
+        let of = |v: &[f64], factor: &SubsetCholesky| -> Vec<f64> { factor.index().iter().map(|&i| v[i]).collect() };
+        factor.update(of(&up, &factor), of(&down, &factor)).unwrap();
+        let mut changed = a.clone();
+        for i in 0..p {
+            for j in 0..p {
+                changed[i * p + j] += up[i] * up[j] - down[i] * down[j];
+            }
+        }
+        check(&factor, &changed, p, 0.25);
+        let large = vec![3.0; factor.index().len()];
+        assert!(factor.update(vec![0.0; large.len()], large).is_err());
     }
 
     #[test]

@@ -8,10 +8,9 @@
 //! The model has one response: with q of them, the coefficients of column c are the coordinates c·q … c·q + q − 1, so that
 //! Hessians which differ between responses, or couple them, are matrices like any other.
 
-use std::borrow::Cow;
 use std::time::Instant;
 
-use crate::design::{AnyDesign, Dense, Design};
+use crate::design::Design;
 use crate::loss::{Hessian, Loss};
 use crate::penalty::BlockPenalty;
 use crate::smooth::{GramModel, HessianView, Quadratic, ResidualModel};
@@ -20,6 +19,7 @@ use crate::solver::block_minimiser::Curvature;
 use crate::solver::descent::{Active, Descent, InnerStop, restricted_gap};
 use crate::solver::engine::Engine;
 use crate::solver::forms::Answers;
+use crate::solver::frozen_model::{FrozenModel, Products, Step};
 use crate::solver::newton::Factor;
 
 /// Products run at so many times the speed of passes over vectors.
@@ -39,197 +39,8 @@ const MODELS: usize = 60;
 const NEAR: f64 = 0.97;
 /// Where no more than this share of the gap is to go, sweeps over rows are enough.
 const LOOSE: f64 = 0.05;
-/// Curvature of a row that has none, relative to the largest: too little to be felt where others have some.
-const LEAST_CURVATURE: f64 = 1e-12;
-/// New columns up to which products with the old ones are taken one by one.
-const FEW: usize = 16;
 /// Coordinates beyond which products cost more memory than they save time.
 const MOST_COORDINATES: usize = 6000;
-
-/// A quadratic model of the loss over some columns, and where it was made.
-pub(super) struct FrozenModel<'a> {
-    hessian: Hessian<'a>,
-    products: Products,
-    columns: Vec<usize>,
-    /// Where a block's columns start among `columns`, usize::MAX if they are not there.
-    offsets: Vec<usize>,
-    curvatures: Vec<Option<Box<Curvature>>>,
-    factor: Factor,
-    /// It was made at the prediction that the inner problem stands at.
-    fresh: bool,
-}
-
-enum Products {
-    /// X_Aᵀ∇²F X_A over coordinates, column-major.
-    Gram { values: Vec<f64>, stride: usize },
-    /// √h X_A and √h; one response.
-    Rows { part: AnyDesign<'static>, roots: Vec<f64> },
-}
-
-impl<'a> FrozenModel<'a> {
-    fn new(nblocks: usize) -> Self {
-        Self {
-            hessian: Hessian::Diagonal(Vec::new()),
-            products: Products::Gram { values: Vec::new(), stride: 0 },
-            columns: Vec::new(),
-            offsets: vec![usize::MAX; nblocks],
-            curvatures: vec![None; nblocks],
-            factor: Factor::default(),
-            fresh: false,
-        }
-    }
-
-    /// No columns, and a Hessian to make products with.
-    fn restart(&mut self, hessian: Hessian<'a>) {
-        self.hessian = hessian;
-        self.columns.clear();
-        self.offsets.fill(usize::MAX);
-        self.curvatures.fill(None);
-        self.factor = Factor::default();
-        self.fresh = true;
-    }
-
-    /// Takes blocks in: these columns of the design.
-    fn enlist(&mut self, blocks: &[usize], columns: impl Fn(usize) -> std::ops::Range<usize>) -> Vec<usize> {
-        let mut new = Vec::new();
-        for &b in blocks {
-            if self.offsets[b] != usize::MAX {
-                continue;
-            }
-            self.offsets[b] = self.columns.len() + new.len();
-            new.extend(columns(b));
-        }
-        new
-    }
-
-    /// The model over rows.
-    fn make_rows<D: Design>(&mut self, design: &D, columns: Vec<usize>) {
-        let Hessian::Diagonal(h) = &self.hessian else { return };
-        let n = design.nrows();
-        // A row without curvature still has a gradient, which the state holds divided by the root.
-        let least = LEAST_CURVATURE * h.iter().copied().fold(0.0, f64::max);
-        let roots: Vec<f64> = h.iter().map(|h| h.max(least).sqrt()).collect();
-        let part = match design.scaled_columns(&columns, &roots) {
-            Some(part) => AnyDesign::Csc(Cow::Owned(part)),
-            None => {
-                let mut values = vec![0.0; n * columns.len()];
-                for (&j, x) in columns.iter().zip(values.chunks_exact_mut(n)) {
-                    design.column(j, x);
-                    x.iter_mut().zip(&roots).for_each(|(x, root)| *x *= root);
-                }
-                AnyDesign::Dense(Dense::from_gathered(values, n, columns.len()))
-            }
-        };
-        self.columns = columns;
-        self.products = Products::Rows { part, roots };
-    }
-
-    /// The products of more columns with each other and with those that are there.
-    fn extend_products<D: Design>(&mut self, design: &D, new: &[usize], q: usize) {
-        let (mut values, stride) =
-            match std::mem::replace(&mut self.products, Products::Gram { values: vec![], stride: 0 }) {
-                Products::Gram { values, stride } => (values, stride),
-                Products::Rows { .. } => (Vec::new(), 0),
-            };
-        let (old, added) = (self.columns.len() * q, new.len() * q);
-        let total = old + added;
-        let stride = if old == 0 {
-            // The buffer of the model before, if it is large enough: fresh memory costs as much as some products.
-            let stride = total.next_multiple_of(8);
-            if q > 1 {
-                // Products of different responses may not be written, and stood elsewhere at another stride.
-                values.clear();
-            }
-            values.resize(stride * stride, 0.0);
-            stride
-        } else if total > stride {
-            let wider = total.max(stride + stride / 4).next_multiple_of(8);
-            let mut moved = vec![0.0; wider * wider];
-            for c in 0..old {
-                moved[c * wider..c * wider + old].copy_from_slice(&values[c * stride..c * stride + old]);
-            }
-            values = moved;
-            wider
-        } else {
-            stride
-        };
-        if !new.is_empty() {
-            products(design, &self.hessian, q, (new, new), |i, j, v| values[(old + j) * stride + old + i] = v);
-            products(design, &self.hessian, q, (&self.columns, new), |i, j, v| {
-                values[(old + j) * stride + i] = v;
-                values[i * stride + old + j] = v;
-            });
-        }
-        self.columns.extend_from_slice(new);
-        self.products = Products::Gram { values, stride };
-    }
-}
-
-/// Hands the entries of `X_leftᵀ∇²F X_right` over coordinates to `put(row, column, value)`.
-fn products<D: Design>(
-    design: &D,
-    hessian: &Hessian<'_>,
-    q: usize,
-    (left, right): (&[usize], &[usize]),
-    mut put: impl FnMut(usize, usize, f64),
-) {
-    if left.is_empty() || right.is_empty() {
-        return;
-    }
-    let (n, rows) = (design.nrows(), left.len());
-    // Few new columns: the others are read, not copied.
-    let few = right.len() <= FEW && 4 * right.len() <= rows;
-    let by_images = |apply: &dyn Fn(&[f64], &mut [f64]), part: &mut [f64]| {
-        let mut images = vec![0.0; n * right.len()];
-        let mut column = vec![0.0; n];
-        for (&j, image) in right.iter().zip(images.chunks_exact_mut(n)) {
-            design.column(j, &mut column);
-            apply(&column, image);
-        }
-        let mut across = vec![0.0; part.len()];
-        design.dot_scattered(left, &images, &mut across);
-        for (a, across) in across.chunks_exact(right.len()).enumerate() {
-            across.iter().enumerate().for_each(|(b, v)| part[b * rows + a] = *v);
-        }
-    };
-    let mut part = vec![0.0; rows * right.len()];
-    let mut each = |part: &[f64], places: &[(usize, usize)]| {
-        for (b, part) in part.chunks_exact(rows).enumerate() {
-            for &(s, t) in places {
-                part.iter().enumerate().for_each(|(a, &v)| put(a * q + s, b * q + t, v));
-            }
-        }
-    };
-    match hessian {
-        Hessian::Diagonal(h) => {
-            for (t, h) in h.chunks_exact(n).enumerate() {
-                if few {
-                    let scaled = |x: &[f64], out: &mut [f64]| {
-                        out.iter_mut().zip(x).zip(h).for_each(|((o, x), h)| *o = h * x);
-                    };
-                    by_images(&scaled, &mut part);
-                } else {
-                    design.weighted_gram(left, right, h, &mut part);
-                }
-                each(&part, &[(t, t)]);
-            }
-        }
-        Hessian::PerRow(h) => {
-            for s in 0..q {
-                for t in s..q {
-                    let h = &h[(s * q + t) * n..(s * q + t + 1) * n];
-                    design.weighted_gram(left, right, h, &mut part);
-                    let places = [(s, t), (t, s)];
-                    each(&part, &places[..if s == t { 1 } else { 2 }]);
-                }
-            }
-        }
-        Hessian::Operator(apply) => {
-            by_images(apply, &mut part);
-            each(&part, &[(0, 0)]);
-        }
-    }
-}
 
 /// How a search along a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,6 +52,33 @@ enum Outcome {
     Nowhere,
 }
 
+/// Where the inner problem stood before a step, and how the gradient should have changed.
+struct Last {
+    eta: Vec<f64>,
+    u: Vec<f64>,
+    gradient: Vec<f64>,
+    /// Over the coordinates of the model; none in the form over rows.
+    modelled: Vec<f64>,
+}
+
+impl Last {
+    /// For a step that went this share of the way.
+    fn scaled(mut self, length: f64) -> Option<Self> {
+        self.modelled.iter_mut().for_each(|v| *v *= length);
+        (!self.modelled.is_empty()).then_some(self)
+    }
+
+    fn teach(mut self, model: &mut FrozenModel<'_>, inner: &Inner, nrows: usize) {
+        let change = |now: &[f64], before: &mut [f64]| before.iter_mut().zip(now).for_each(|(b, n)| *b = n - *b);
+        change(&inner.eta, &mut self.eta);
+        change(&inner.u, &mut self.u);
+        change(&inner.gradient, &mut self.gradient);
+        let blocks = &inner.blocks;
+        let step = Step { eta: &self.eta, u: &self.u, modelled: &self.modelled, blocks, gradient: &self.gradient };
+        model.learn(nrows, &step);
+    }
+}
+
 /// The working columns of an inner problem, and where it stands.
 struct Inner {
     /// (block, where its coefficients are in `w`).
@@ -249,9 +87,14 @@ struct Inner {
     w: Vec<f64>,
     /// The prediction with all coefficients.
     eta: Vec<f64>,
-    /// ∇F and its products with the columns.
+    /// F and ∇F there, and the products of that with the columns.
+    value: f64,
     u: Vec<f64>,
     gradient: Vec<f64>,
+    /// Whether ∇F is not that of η yet.
+    moved: bool,
+    /// `2 (F − inf F)` at the start, near `‖∇F‖²` in the metric of the inverse Hessian.
+    energy: f64,
 }
 
 impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
@@ -267,12 +110,17 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 Active { id, cols: start - len..start }
             })
             .collect();
+        let (loss, eta) = (self.smooth.loss(), self.at.eta.clone());
+        let nothing = vec![0.0; eta.len()];
         let mut inner = Inner {
             blocks,
             w: self.gather(&self.w, &columns),
-            eta: self.at.eta.clone(),
-            u: vec![0.0; self.at.eta.len()],
+            value: loss.value(&eta),
+            energy: 2.0 * loss.fenchel_young(&eta, &nothing),
+            eta,
+            u: nothing,
             gradient: vec![0.0; columns.len() * q],
+            moved: true,
             columns,
         };
         let mut model = self.work.frozen.take().unwrap_or_else(|| FrozenModel::new(partition.len()));
@@ -294,9 +142,12 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         let mut stop = stop;
         let mut buffer = Vec::new();
         let mut critical = vec![0.0; inner.blocks.len()];
+        let mut last: Option<Last> = None;
         for steps in 0..MODELS {
-            loss.gradient(&inner.eta, &mut inner.u);
-            design.dot_scattered(&inner.columns, &inner.u, &mut inner.gradient);
+            if std::mem::take(&mut inner.moved) {
+                loss.gradient(&inner.eta, &mut inner.u);
+                design.dot_scattered(&inner.columns, &inner.u, &mut inner.gradient);
+            }
             let slices = inner.blocks.iter().map(|block| {
                 let largest = model.curvatures[block.id].as_ref().map_or(0.0, |c| c.largest);
                 (block.id, &inner.w[block.cols.clone()], &inner.gradient[block.cols.clone()], largest)
@@ -333,6 +184,9 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             let complete = steps > 1 && taken.iter().all(|&b| model.offsets[b] != usize::MAX);
             let stale = !model.fresh && (useless || (complete && self.is_stale(model, (last_gap, gap, stop.gap))));
             useless = false;
+            if let Some(last) = last.take().filter(|_| !stale) {
+                last.teach(model, inner, design.nrows());
+            }
             self.bring_up(model, &taken, &inner.eta, loose, stale);
             last_gap = gap;
 
@@ -343,15 +197,18 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 newton: stop.newton && !loose,
                 ..stop
             };
-            let (w, made) = self.minimise_model(model, inner, &taken, lambda, step_stop);
+            let (w, modelled, made) = self.minimise_model(model, inner, &taken, lambda, step_stop);
             sweeps += made.max(1);
             stop.newton_first = true;
             blind = false;
+            let before =
+                Last { eta: inner.eta.clone(), u: inner.u.clone(), gradient: inner.gradient.clone(), modelled };
             match self.search(inner, &w, lambda) {
-                Outcome::Nowhere if model.fresh => break,
+                (Outcome::Nowhere, _) if model.fresh => break,
                 // The model is too old to show a way down.
-                Outcome::Nowhere => useless = true,
-                outcome => {
+                (Outcome::Nowhere, _) => useless = true,
+                (outcome, length) => {
+                    last = before.scaled(length);
                     blind = model.fresh && outcome == Outcome::Unseen;
                     model.fresh = false;
                 }
@@ -402,7 +259,8 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         }
     }
 
-    /// Minimises the model plus penalty over these blocks; returns all working coefficients and the sweeps made.
+    /// Minimises the model plus penalty over these blocks; returns all working coefficients, the change of the model's
+    /// gradient (in the form of products), and the sweeps made.
     fn minimise_model(
         &self,
         model: &mut FrozenModel<'a>,
@@ -410,7 +268,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         taken: &[usize],
         lambda: f64,
         stop: InnerStop,
-    ) -> (Vec<f64>, usize) {
+    ) -> (Vec<f64>, Vec<f64>, usize) {
         let q = self.q;
         // From places among the working coefficients to those in the model.
         let mut w = vec![0.0; model.columns.len() * q];
@@ -432,28 +290,30 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             }
         }
         let (places, blocks): (Vec<_>, Vec<Active>) = blocks.into_iter().unzip();
-        let sweeps = match &model.products {
+        let (modelled, sweeps) = match &model.products {
             Products::Gram { values, stride } => {
                 let view = HessianView { values, stride: *stride };
-                let energy = 2.0 * self.smooth.loss().fenchel_young(&inner.eta, &vec![0.0; inner.u.len()]);
-                let quadratic = GramModel::new(view, 1, w.clone(), gradient, energy);
-                let state = quadratic.state();
+                let quadratic = GramModel::new(view, 1, w.clone(), gradient.clone(), inner.energy);
+                let mut state = quadratic.state();
                 let parts = (&mut model.curvatures[..], &mut model.factor);
-                self.descend_model(&quadratic, &blocks, parts, lambda, (&mut w, state), stop)
+                let sweeps = self.descend_model(&quadratic, &blocks, parts, lambda, (&mut w, &mut state), stop);
+                state.iter_mut().zip(&gradient).for_each(|(now, before)| *now -= before);
+                (state, sweeps)
             }
             Products::Rows { part, roots } => {
                 let all: Vec<usize> = (0..model.columns.len()).collect();
                 let quadratic = ResidualModel::new(part, &all, 1.0);
-                let state = inner.u.iter().zip(roots).map(|(u, r)| if *r > 0.0 { u / r } else { 0.0 }).collect();
+                let state = inner.u.iter().zip(roots).map(|(u, r)| if *r > 0.0 { u / r } else { 0.0 });
+                let mut state: Vec<f64> = state.collect();
                 let parts = (&mut model.curvatures[..], &mut model.factor);
-                self.descend_model(&quadratic, &blocks, parts, lambda, (&mut w, state), stop)
+                (Vec::new(), self.descend_model(&quadratic, &blocks, parts, lambda, (&mut w, &mut state), stop))
             }
         };
         let mut all = inner.w.clone();
         for (place, block) in places.into_iter().zip(&blocks) {
             all[place].copy_from_slice(&w[block.cols.clone()]);
         }
-        (all, sweeps)
+        (all, modelled, sweeps)
     }
 
     fn descend_model<M: Quadratic>(
@@ -462,7 +322,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         blocks: &[Active],
         (curvatures, factor): (&mut [Option<Box<Curvature>>], &mut Factor),
         lambda: f64,
-        (w, mut state): (&mut [f64], Vec<f64>),
+        (w, state): (&mut [f64], &mut [f64]),
         stop: InnerStop,
     ) -> usize {
         for block in blocks {
@@ -472,17 +332,17 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         let curvatures: Vec<&Curvature> = blocks.iter().filter_map(|b| curvatures[b.id].as_deref()).collect();
         let penalty = self.penalty;
         let descent = Descent { model: quadratic, penalty, lambda, blocks, curvatures: &curvatures, nresponses: 1 };
-        descent.run(w, &mut state, factor, stop)
+        descent.run(w, state, factor, stop)
     }
 
-    /// Goes towards `w` as far as lets the objective fall by a share of what the slope promises.
-    fn search(&self, inner: &mut Inner, w: &[f64], lambda: f64) -> Outcome {
+    /// Goes towards `w` as far as lets the objective fall by a share of what the slope promises; returns the share of the way, too.
+    fn search(&self, inner: &mut Inner, w: &[f64], lambda: f64) -> (Outcome, f64) {
         let (design, loss, penalty, q) = (self.smooth.design(), self.smooth.loss(), self.penalty, self.q);
         let delta: Vec<f64> = w.iter().zip(&inner.w).map(|(new, old)| new - old).collect();
         let moving: Vec<usize> =
             (0..inner.columns.len()).filter(|c| delta[c * q..(c + 1) * q].iter().any(|&d| d != 0.0)).collect();
         if moving.is_empty() {
-            return Outcome::Nowhere;
+            return (Outcome::Nowhere, 0.0);
         }
         let columns: Vec<usize> = moving.iter().map(|&c| inner.columns[c]).collect();
         let deltas: Vec<f64> = moving.iter().flat_map(|&c| &delta[c * q..(c + 1) * q]).copied().collect();
@@ -491,13 +351,13 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         let omega = |w: &[f64]| -> f64 {
             inner.blocks.iter().map(|b| penalty.value_block(b.id, lambda, &w[b.cols.clone()])).sum()
         };
-        let (value, before) = (loss.value(&inner.eta), omega(&inner.w));
+        let (value, before) = (inner.value, omega(&inner.w));
         let slope = inner.gradient.iter().zip(&delta).map(|(g, d)| g * d).sum::<f64>() + omega(w) - before;
         // Next to the minimum the slope is a difference of rounding errors; the gap has the last word there.
         let unseen = BLIND * (value.abs() + before.abs());
         let blind = slope.abs() <= unseen;
         if slope.is_nan() || (slope >= 0.0 && !blind) {
-            return Outcome::Nowhere;
+            return (Outcome::Nowhere, 0.0);
         }
         let mut length = 1.0;
         for _ in 0..HALVINGS {
@@ -507,13 +367,14 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             } else {
                 inner.w.iter().zip(&delta).map(|(w, d)| w + length * d).collect()
             };
-            let reached = loss.value(&eta) + omega(&w);
+            let smooth = loss.value(&eta);
+            let reached = smooth + omega(&w);
             if reached - (value + before) <= if blind { unseen } else { DECREASE * length * slope } {
-                (inner.eta, inner.w) = (eta, w);
-                return if blind { Outcome::Unseen } else { Outcome::Lower };
+                (inner.eta, inner.w, inner.value, inner.moved) = (eta, w, smooth, true);
+                return (if blind { Outcome::Unseen } else { Outcome::Lower }, length);
             }
             length *= 0.5;
         }
-        Outcome::Nowhere
+        (Outcome::Nowhere, 0.0)
     }
 }

@@ -9,9 +9,9 @@ use crate::penalty::BlockPenalty;
 use crate::smooth::{GramCache, GramModel, Quadratic, ResidualModel};
 use crate::solver::block_descent::Form;
 use crate::solver::block_minimiser::Curvature;
-use crate::solver::curved::FrozenModel;
 use crate::solver::descent::{Active, Descent, InnerStop};
 use crate::solver::engine::Engine;
+use crate::solver::frozen_model::FrozenModel;
 use crate::solver::newton::Factor;
 
 /// Gram matrices beyond this many columns cost more memory than they save time.

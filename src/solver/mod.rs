@@ -21,6 +21,7 @@ mod dual_columns;
 mod engine;
 mod fista;
 mod forms;
+mod frozen_model;
 mod independent_blocks;
 mod joint_certificate;
 mod joint_log_det_newton;

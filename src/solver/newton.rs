@@ -107,6 +107,15 @@ impl Factor {
         self.complete && self.cholesky.is_near(support)
     }
 
+    /// Follows a Hessian that changes by `aaᵀ − rrᵀ`.
+    pub(super) fn update(&mut self, a: &[f64], r: &[f64]) {
+        let of_support = |v: &[f64]| -> Vec<f64> { self.cholesky.index().iter().map(|&j| v[j]).collect() };
+        let (a, r) = (of_support(a), of_support(r));
+        if self.cholesky.update(a, r).is_err() {
+            self.cholesky.clear();
+        }
+    }
+
     /// Becomes the factor for this support.
     fn follow(&mut self, hessian: HessianView<'_>, shift: f64, support: &[usize]) -> Result<(), NotPositiveDefinite> {
         if shift != self.shift {

@@ -1,0 +1,304 @@
+//! The quadratic model of a loss that is not quadratic, over some columns: made at one prediction, kept while steps with it
+//! are cheaper than a new one, and mended by what those steps show of the curvature.
+
+use std::borrow::Cow;
+
+use crate::design::{AnyDesign, Dense, Design};
+use crate::kernels;
+use crate::loss::Hessian;
+use crate::solver::block_minimiser::Curvature;
+use crate::solver::descent::Active;
+use crate::solver::newton::Factor;
+
+/// Curvature of a row that has none, relative to the largest: too little to be felt where others have some.
+const LEAST_CURVATURE: f64 = 1e-12;
+/// New columns up to which products with the old ones are taken one by one.
+const FEW: usize = 16;
+/// Secants that a model keeps: their part in a step is a share of what its columns take.
+const FEWEST_SECANTS: usize = 24;
+const COORDINATES_PER_SECANT: usize = 2;
+/// A curvature along a step that is smaller, relative to what it could be, is rounding.
+const TINY: f64 = 1e-10;
+
+/// A quadratic model of the loss over some columns, and where it was made.
+pub(super) struct FrozenModel<'a> {
+    pub(super) hessian: Hessian<'a>,
+    /// What steps have added to it; see [`learn`](Self::learn).
+    secants: Vec<Secant>,
+    pub(super) products: Products,
+    pub(super) columns: Vec<usize>,
+    blocks: Vec<usize>,
+    /// Where a block's columns start among `columns`, usize::MAX if they are not there.
+    pub(super) offsets: Vec<usize>,
+    pub(super) curvatures: Vec<Option<Box<Curvature>>>,
+    pub(super) factor: Factor,
+    /// It was made at the prediction that the inner problem stands at.
+    pub(super) fresh: bool,
+}
+
+/// A change `M + aaᵀ − rrᵀ` of the Hessian M over predictions, and `Xᵀa`, `Xᵀr` over the coordinates of the model.
+struct Secant {
+    over_rows: [Vec<f64>; 2],
+    along: [Vec<f64>; 2],
+}
+
+/// A step that was taken with the model.
+pub(super) struct Step<'s> {
+    /// Changes of η and of ∇F(η).
+    pub(super) eta: &'s [f64],
+    pub(super) u: &'s [f64],
+    /// The change of the model's gradient.
+    pub(super) modelled: &'s [f64],
+    /// Block, its coordinates in `gradient`: the changes of XᵀU.
+    pub(super) blocks: &'s [Active],
+    pub(super) gradient: &'s [f64],
+}
+
+pub(super) enum Products {
+    /// X_Aᵀ∇²F X_A over coordinates, column-major.
+    Gram { values: Vec<f64>, stride: usize },
+    /// √h X_A and √h; one response.
+    Rows { part: AnyDesign<'static>, roots: Vec<f64> },
+}
+
+impl<'a> FrozenModel<'a> {
+    pub(super) fn new(nblocks: usize) -> Self {
+        Self {
+            hessian: Hessian::Diagonal(Vec::new()),
+            secants: Vec::new(),
+            products: Products::Gram { values: Vec::new(), stride: 0 },
+            columns: Vec::new(),
+            blocks: Vec::new(),
+            offsets: vec![usize::MAX; nblocks],
+            curvatures: vec![None; nblocks],
+            factor: Factor::default(),
+            fresh: false,
+        }
+    }
+
+    /// No columns, and a Hessian to make products with.
+    pub(super) fn restart(&mut self, hessian: Hessian<'a>) {
+        self.hessian = hessian;
+        self.secants.clear();
+        self.columns.clear();
+        self.blocks.clear();
+        self.offsets.fill(usize::MAX);
+        self.curvatures.fill(None);
+        self.factor = Factor::default();
+        self.fresh = true;
+    }
+
+    /// Takes blocks in: these columns of the design.
+    pub(super) fn enlist(&mut self, blocks: &[usize], columns: impl Fn(usize) -> std::ops::Range<usize>) -> Vec<usize> {
+        let mut new = Vec::new();
+        for &b in blocks {
+            if self.offsets[b] != usize::MAX {
+                continue;
+            }
+            self.offsets[b] = self.columns.len() + new.len();
+            self.blocks.push(b);
+            new.extend(columns(b));
+        }
+        new
+    }
+
+    /// The model over rows.
+    pub(super) fn make_rows<D: Design>(&mut self, design: &D, columns: Vec<usize>) {
+        let Hessian::Diagonal(h) = &self.hessian else { return };
+        let n = design.nrows();
+        // A row without curvature still has a gradient, which the state holds divided by the root.
+        let least = LEAST_CURVATURE * h.iter().copied().fold(0.0, f64::max);
+        let roots: Vec<f64> = h.iter().map(|h| h.max(least).sqrt()).collect();
+        let part = match design.scaled_columns(&columns, &roots) {
+            Some(part) => AnyDesign::Csc(Cow::Owned(part)),
+            None => {
+                let mut values = vec![0.0; n * columns.len()];
+                for (&j, x) in columns.iter().zip(values.chunks_exact_mut(n)) {
+                    design.column(j, x);
+                    x.iter_mut().zip(&roots).for_each(|(x, root)| *x *= root);
+                }
+                AnyDesign::Dense(Dense::from_gathered(values, n, columns.len()))
+            }
+        };
+        self.columns = columns;
+        self.products = Products::Rows { part, roots };
+    }
+
+    /// The products of more columns with each other and with those that are there.
+    pub(super) fn extend_products<D: Design>(&mut self, design: &D, new: &[usize], q: usize) {
+        let (mut values, stride) =
+            match std::mem::replace(&mut self.products, Products::Gram { values: vec![], stride: 0 }) {
+                Products::Gram { values, stride } => (values, stride),
+                Products::Rows { .. } => (Vec::new(), 0),
+            };
+        let (old, added) = (self.columns.len() * q, new.len() * q);
+        let total = old + added;
+        let stride = if old == 0 {
+            // The buffer of the model before, if it is large enough: fresh memory costs as much as some products.
+            let stride = total.next_multiple_of(8);
+            if q > 1 {
+                // Products of different responses may not be written, and stood elsewhere at another stride.
+                values.clear();
+            }
+            values.resize(stride * stride, 0.0);
+            stride
+        } else if total > stride {
+            let wider = total.max(stride + stride / 4).next_multiple_of(8);
+            let mut moved = vec![0.0; wider * wider];
+            for c in 0..old {
+                moved[c * wider..c * wider + old].copy_from_slice(&values[c * stride..c * stride + old]);
+            }
+            values = moved;
+            wider
+        } else {
+            stride
+        };
+        if !new.is_empty() {
+            products(design, &self.hessian, q, (new, new), |i, j, v| values[(old + j) * stride + old + i] = v);
+            products(design, &self.hessian, q, (&self.columns, new), |i, j, v| {
+                values[(old + j) * stride + i] = v;
+                values[i * stride + old + j] = v;
+            });
+        }
+        for secant in &mut self.secants {
+            for (over_rows, along) in secant.over_rows.iter().zip(&mut secant.along) {
+                along.resize(total, 0.0);
+                design.dot_scattered(new, over_rows, &mut along[old..]);
+            }
+            let [a, r] = &secant.along;
+            for j in old..total {
+                for i in 0..total {
+                    let change = a[i] * a[j] - r[i] * r[j];
+                    values[j * stride + i] += change;
+                    if i < old {
+                        values[i * stride + j] += change;
+                    }
+                }
+            }
+        }
+        self.columns.extend_from_slice(new);
+        self.products = Products::Gram { values, stride };
+    }
+
+    /// Learns from a step what the curvature along it is now: the update of Broyden, Fletcher, Goldfarb and Shanno
+    /// (Nocedal and Wright 2006, 6.19), for the Hessian over predictions, so that the products with columns that come later
+    /// agree with it, too.
+    pub(super) fn learn(&mut self, nrows: usize, step: &Step<'_>) {
+        let Products::Gram { values, stride } = &mut self.products else { return };
+        let coordinates = step.modelled.len();
+        if self.secants.len() >= FEWEST_SECANTS.max(coordinates / COORDINATES_PER_SECANT) {
+            return;
+        }
+        let mut image = vec![0.0; step.eta.len()];
+        self.hessian.apply(nrows, step.eta, &mut image);
+        for secant in &self.secants {
+            let [a, r] = &secant.over_rows;
+            kernels::axpy(kernels::dot(a, step.eta), a, &mut image);
+            kernels::axpy(-kernels::dot(r, step.eta), r, &mut image);
+        }
+        let (found, modelled) = (kernels::dot(step.u, step.eta), kernels::dot(&image, step.eta));
+        // Along a step of rounding errors there is nothing to see.
+        let size = (kernels::sq_norm(step.u) * kernels::sq_norm(step.eta)).sqrt();
+        if !(found > TINY * size && modelled > 0.0 && found.is_finite() && modelled.is_finite()) {
+            return;
+        }
+        let scaled = |v: &[f64], square: f64| -> Vec<f64> { v.iter().map(|v| v / square.sqrt()).collect() };
+        let q = step.eta.len() / nrows;
+        let mut along = vec![0.0; coordinates];
+        let mut known = vec![false; self.blocks.len()];
+        let places: std::collections::HashMap<usize, usize> =
+            self.blocks.iter().enumerate().map(|(k, &b)| (b, k)).collect();
+        for block in step.blocks {
+            if let Some(&k) = places.get(&block.id) {
+                known[k] = true;
+                let start = self.offsets[block.id] * q;
+                along[start..start + block.cols.len()].copy_from_slice(&step.gradient[block.cols.clone()]);
+            }
+        }
+        // What is not in the inner problem any more would not know of the change.
+        let mut known = known.iter();
+        let (offsets, curvatures) = (&mut self.offsets, &mut self.curvatures);
+        self.blocks.retain(|&b| {
+            let stays = known.next() == Some(&true);
+            if !stays {
+                offsets[b] = usize::MAX;
+            }
+            curvatures[b] = None;
+            stays
+        });
+        let along = [scaled(&along, found), scaled(step.modelled, modelled)];
+        let [a, r] = &along;
+        for (j, column) in values.chunks_exact_mut(*stride).take(coordinates).enumerate() {
+            let (aj, rj) = (a[j], r[j]);
+            column.iter_mut().zip(a).zip(r).for_each(|((h, a), r)| *h += aj * a - rj * r);
+        }
+        self.factor.update(a, r);
+        self.secants.push(Secant { over_rows: [scaled(step.u, found), scaled(&image, modelled)], along });
+    }
+}
+
+/// Hands the entries of `X_leftᵀ∇²F X_right` over coordinates to `put(row, column, value)`.
+fn products<D: Design>(
+    design: &D,
+    hessian: &Hessian<'_>,
+    q: usize,
+    (left, right): (&[usize], &[usize]),
+    mut put: impl FnMut(usize, usize, f64),
+) {
+    if left.is_empty() || right.is_empty() {
+        return;
+    }
+    let (n, rows) = (design.nrows(), left.len());
+    // Few new columns: the others are read, not copied.
+    let few = right.len() <= FEW && 4 * right.len() <= rows;
+    let by_images = |apply: &dyn Fn(&[f64], &mut [f64]), part: &mut [f64]| {
+        let mut images = vec![0.0; n * right.len()];
+        let mut column = vec![0.0; n];
+        for (&j, image) in right.iter().zip(images.chunks_exact_mut(n)) {
+            design.column(j, &mut column);
+            apply(&column, image);
+        }
+        let mut across = vec![0.0; part.len()];
+        design.dot_scattered(left, &images, &mut across);
+        for (a, across) in across.chunks_exact(right.len()).enumerate() {
+            across.iter().enumerate().for_each(|(b, v)| part[b * rows + a] = *v);
+        }
+    };
+    let mut part = vec![0.0; rows * right.len()];
+    let mut each = |part: &[f64], places: &[(usize, usize)]| {
+        for (b, part) in part.chunks_exact(rows).enumerate() {
+            for &(s, t) in places {
+                part.iter().enumerate().for_each(|(a, &v)| put(a * q + s, b * q + t, v));
+            }
+        }
+    };
+    match hessian {
+        Hessian::Diagonal(h) => {
+            for (t, h) in h.chunks_exact(n).enumerate() {
+                if few {
+                    let scaled = |x: &[f64], out: &mut [f64]| {
+                        out.iter_mut().zip(x).zip(h).for_each(|((o, x), h)| *o = h * x);
+                    };
+                    by_images(&scaled, &mut part);
+                } else {
+                    design.weighted_gram(left, right, h, &mut part);
+                }
+                each(&part, &[(t, t)]);
+            }
+        }
+        Hessian::PerRow(h) => {
+            for s in 0..q {
+                for t in s..q {
+                    let h = &h[(s * q + t) * n..(s * q + t + 1) * n];
+                    design.weighted_gram(left, right, h, &mut part);
+                    let places = [(s, t), (t, s)];
+                    each(&part, &places[..if s == t { 1 } else { 2 }]);
+                }
+            }
+        }
+        Hessian::Operator(apply) => {
+            by_images(apply, &mut part);
+            each(&part, &[(0, 0)]);
+        }
+    }
+}
