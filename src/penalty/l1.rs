@@ -80,6 +80,10 @@ impl BlockPenalty for L1 {
         true
     }
 
+    fn is_entrywise(&self) -> bool {
+        true
+    }
+
     #[inline]
     fn critical_lambda_block(&self, b: usize, g: &[f64]) -> f64 {
         let size = if self.nonnegative {

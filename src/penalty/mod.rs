@@ -168,6 +168,11 @@ pub trait BlockPenalty: Sync {
     fn has_coordinate_kinks(&self) -> bool {
         true
     }
+    /// Whether `Ω_b(w)` is the sum of `Ω_b` over the coefficients one by one, as for ℓ1: rows of W then need not be treated as
+    /// one block.
+    fn is_entrywise(&self) -> bool {
+        false
+    }
     /// Whether block b is not penalised at this λ: its part of a dual point is then projected to zero.
     /// True by default at λ = 0; penalties with weights add the blocks of weight 0 and take out constrained ones.
     fn is_free(&self, _b: usize, lambda: f64) -> bool {

@@ -100,6 +100,10 @@ impl<P: BlockPenalty> BlockPenalty for WithFreeColumn<P> {
         if self.is_last(b) { None } else { self.inner.radial(b, lambda) }
     }
 
+    fn is_entrywise(&self) -> bool {
+        self.inner.is_entrywise()
+    }
+
     fn has_coordinate_kinks(&self) -> bool {
         self.inner.has_coordinate_kinks()
     }

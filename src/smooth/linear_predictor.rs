@@ -129,6 +129,7 @@ impl<D: LinearOperator, L: Loss> LinearPredictor<D, L> {
         let PredictorPoint { mut eta, mut u } = self.point(w);
         let mut value = self.loss.value(&eta);
         let mut total = vec![0.0; m * q];
+        let mut last = f64::INFINITY;
         for _ in 0..NEWTON_STEPS {
             let Some(newton) = FreeNewton::new(space, &self.loss.hessian(&eta), n, q) else { break };
             let gradient = newton.gradient(&u);
@@ -154,9 +155,11 @@ impl<D: LinearOperator, L: Loss> LinearPredictor<D, L> {
             (eta, value) = (candidate, reached);
             self.loss.gradient(&eta, &mut u);
             total.iter_mut().zip(&step).for_each(|(t, s)| *t -= length * s);
-            if promised <= NEGLIGIBLE * value.abs() {
+            // Rounding errors promise something for ever.
+            if promised <= NEGLIGIBLE * value.abs() || (blind && promised >= SETTLED * last) {
                 break;
             }
+            last = promised;
         }
         for (t, c) in total.chunks_exact(m.max(1)).enumerate() {
             for (j, change) in space.coefficients(c.to_vec()) {
@@ -171,6 +174,8 @@ const NEWTON_STEPS: usize = 100;
 const HALVINGS: usize = 60;
 /// A promised decrease below this share of the value is the last: its square is far below rounding.
 const NEGLIGIBLE: f64 = 1e-22;
+/// So does one that promises more than this share of what the last did where neither can be seen.
+const SETTLED: f64 = 0.1;
 
 /// `M = Zᵀ∇²F Z` over the free columns' basis Z, factored; vectors over it are task-major.
 struct FreeNewton<'a> {

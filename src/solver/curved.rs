@@ -6,7 +6,8 @@
 //! with them still gain enough.
 //!
 //! The model has one response: with q of them, the coefficients of column c are the coordinates c·q … c·q + q − 1, so that
-//! Hessians which differ between responses, or couple them, are matrices like any other.
+//! Hessians which differ between responses, or couple them, are matrices like any other. It holds those that a block needs,
+//! which is one of each row where the penalty does not tie them together.
 
 use std::time::Instant;
 
@@ -74,15 +75,18 @@ impl Last {
         change(&inner.u, &mut self.u);
         change(&inner.gradient, &mut self.gradient);
         let blocks = &inner.blocks;
-        let step = Step { eta: &self.eta, u: &self.u, modelled: &self.modelled, blocks, gradient: &self.gradient };
+        let (eta, u, modelled, gradient) = (&self.eta, &self.u, &self.modelled, &self.gradient);
+        let step = Step { eta, u, modelled, blocks, keys: &inner.keys, gradient };
         model.learn(nrows, &step);
     }
 }
 
 /// The working columns of an inner problem, and where it stands.
 struct Inner {
-    /// (block, where its coefficients are in `w`).
+    /// (block, where its coefficients are in `w`); each coefficient for itself where the penalty allows it.
     blocks: Vec<Active>,
+    /// Names of the blocks in a model.
+    keys: Vec<usize>,
     columns: Vec<usize>,
     w: Vec<f64>,
     /// The prediction with all coefficients.
@@ -102,18 +106,24 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
     pub(super) fn descend_curved(&mut self, lambdas: &[f64], stop: InnerStop) -> Answers {
         let (partition, q) = (self.penalty.partition(), self.q);
         let columns: Vec<usize> = self.set.iter().flat_map(|&b| partition.block(b)).collect();
-        let mut start = 0;
-        let blocks: Vec<Active> = (self.set.iter())
-            .map(|&id| {
-                let len = partition.block(id).len() * q;
-                start += len;
-                Active { id, cols: start - len..start }
-            })
-            .collect();
+        let entrywise = self.is_entrywise();
+        let (mut blocks, mut keys, mut start) = (Vec::new(), Vec::new(), 0);
+        for &id in &self.set {
+            let len = partition.block(id).len() * q;
+            if entrywise {
+                blocks.extend((start..start + len).map(|c| Active { id, cols: c..c + 1 }));
+                keys.extend(id * q..id * q + len);
+            } else {
+                blocks.push(Active { id, cols: start..start + len });
+                keys.push(id);
+            }
+            start += len;
+        }
         let (loss, eta) = (self.smooth.loss(), self.at.eta.clone());
         let nothing = vec![0.0; eta.len()];
         let mut inner = Inner {
             blocks,
+            keys,
             w: self.gather(&self.w, &columns),
             value: loss.value(&eta),
             energy: 2.0 * loss.fenchel_young(&eta, &nothing),
@@ -123,7 +133,11 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             moved: true,
             columns,
         };
-        let mut model = self.work.frozen.take().unwrap_or_else(|| FrozenModel::new(partition.len()));
+        let mut model = self
+            .work
+            .frozen
+            .take()
+            .unwrap_or_else(|| FrozenModel::new(if entrywise { partition.ncols() * q } else { partition.len() }));
         model.fresh = false;
         let mut answers = Answers { columns: Vec::new(), q, coefficients: Vec::new(), sweeps: Vec::new() };
         for &lambda in lambdas {
@@ -133,6 +147,20 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         answers.columns = inner.columns;
         self.work.frozen = Some(model);
         answers
+    }
+
+    /// Whether every coefficient is a block of its own.
+    fn is_entrywise(&self) -> bool {
+        self.q > 1 && self.penalty.partition().is_singletons() && self.penalty.is_entrywise()
+    }
+
+    /// The coefficients of a block of the inner problem, among all in W.
+    fn coordinates(&self, key: usize) -> std::ops::Range<usize> {
+        if self.is_entrywise() {
+            return key..key + 1;
+        }
+        let columns = self.penalty.partition().block(key);
+        columns.start * self.q..columns.end * self.q
     }
 
     /// Steps until the gap over the working columns is small enough; returns the sweeps made.
@@ -148,8 +176,8 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 loss.gradient(&inner.eta, &mut inner.u);
                 design.dot_scattered(&inner.columns, &inner.u, &mut inner.gradient);
             }
-            let slices = inner.blocks.iter().map(|block| {
-                let largest = model.curvatures[block.id].as_ref().map_or(0.0, |c| c.largest);
+            let slices = inner.blocks.iter().zip(&inner.keys).map(|(block, &key)| {
+                let largest = model.curvature(key, block.cols.len());
                 (block.id, &inner.w[block.cols.clone()], &inner.gradient[block.cols.clone()], largest)
             });
             let gap = restricted_gap(penalty, lambda, slices, Some(&mut critical), &mut buffer, |scale| {
@@ -168,13 +196,13 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             let loose = loose.unwrap_or(true);
 
             // What the model is over: all that is not zero or may not stay so.
-            let taken: Vec<usize> = (inner.blocks.iter().zip(&critical))
-                .filter(|(b, c)| {
+            let taken: Vec<usize> = (inner.blocks.iter().zip(&critical).zip(&inner.keys))
+                .filter(|((b, c), _)| {
                     // NaN is taken.
                     let stays_zero = **c <= NEAR * lambda;
                     !stays_zero || inner.w[b.cols.clone()].iter().any(|&w| w != 0.0)
                 })
-                .map(|(b, _)| b.id)
+                .map(|(_, &key)| key)
                 .collect();
             if blind && gap > IDLE * last_gap {
                 break;
@@ -222,8 +250,8 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         if gap >= before {
             return true;
         }
-        let (n, k) = (self.smooth.design().nrows() as f64, (model.columns.len() * self.q) as f64);
-        let per_step = 6.0 * self.smooth.design().column_cost() * k + 2.0 * k * k;
+        let (n, k) = (self.smooth.design().nrows() as f64, model.coordinates.len() as f64);
+        let per_step = 6.0 * self.smooth.design().column_cost() * k + 9.0 * k * k;
         let (model_cost, least) = match model.products {
             Products::Gram { .. } => ((n * k * k + k * k * k / 3.0) / MATRIX_SPEED, 2.0),
             Products::Rows { .. } => (0.0, 1.0),
@@ -235,22 +263,22 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
     /// Makes the model one of these blocks: anew at η if it is of the other form, too old or too large, else with what it
     /// lacks.
     fn bring_up(&self, model: &mut FrozenModel<'a>, taken: &[usize], eta: &[f64], loose: bool, stale: bool) {
-        let (design, q, partition) = (self.smooth.design(), self.q, self.penalty.partition());
-        let used = self.columns(taken);
+        let (design, q) = (self.smooth.design(), self.q);
+        let used: usize = taken.iter().map(|&key| self.coordinates(key).len()).sum();
         let in_rows = match self.solver.form {
             Form::Gram => false,
             Form::Residual => true,
-            Form::Auto => loose || used * q > MOST_COORDINATES,
+            Form::Auto => loose || used > MOST_COORDINATES,
         };
         let is_rows = matches!(model.products, Products::Rows { .. });
         let missing = taken.iter().any(|&b| model.offsets[b] == usize::MAX);
-        let oversized = model.columns.len() > used + used / 2 + 64;
-        let anew = stale || oversized || model.columns.is_empty() || (is_rows && (missing || !in_rows));
+        let oversized = model.coordinates.len() > used + used / 2 + 64;
+        let anew = stale || oversized || model.coordinates.is_empty() || (is_rows && (missing || !in_rows));
         if anew {
             model.restart(self.smooth.loss().hessian(eta));
         }
         // There is no form over rows for Hessians that are not diagonal.
-        let new = model.enlist(taken, |b| partition.block(b));
+        let new = model.enlist(taken, |key| self.coordinates(key));
         let wants_rows = in_rows && q == 1 && matches!(model.hessian, Hessian::Diagonal(_));
         if anew && wants_rows {
             model.make_rows(design, new);
@@ -269,22 +297,21 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         lambda: f64,
         stop: InnerStop,
     ) -> (Vec<f64>, Vec<f64>, usize) {
-        let q = self.q;
         // From places among the working coefficients to those in the model.
-        let mut w = vec![0.0; model.columns.len() * q];
+        let mut w = vec![0.0; model.coordinates.len()];
         let mut gradient = w.clone();
         let mut blocks = Vec::with_capacity(taken.len());
         let mut wanted = taken.iter();
         let mut next = wanted.next();
-        for block in &inner.blocks {
-            let offset = model.offsets[block.id];
+        for (block, key) in inner.blocks.iter().zip(&inner.keys) {
+            let offset = model.offsets[*key];
             if offset == usize::MAX {
                 continue;
             }
-            let cols = offset * q..offset * q + block.cols.len();
+            let cols = offset..offset + block.cols.len();
             w[cols.clone()].copy_from_slice(&inner.w[block.cols.clone()]);
             gradient[cols.clone()].copy_from_slice(&inner.gradient[block.cols.clone()]);
-            if next == Some(&block.id) {
+            if next == Some(key) {
                 blocks.push((block.cols.clone(), Active { id: block.id, cols }));
                 next = wanted.next();
             }
@@ -295,17 +322,17 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 let view = HessianView { values, stride: *stride };
                 let quadratic = GramModel::new(view, 1, w.clone(), gradient.clone(), inner.energy);
                 let mut state = quadratic.state();
-                let parts = (&mut model.curvatures[..], &mut model.factor);
+                let parts = (&mut model.curvatures, &mut model.factor);
                 let sweeps = self.descend_model(&quadratic, &blocks, parts, lambda, (&mut w, &mut state), stop);
                 state.iter_mut().zip(&gradient).for_each(|(now, before)| *now -= before);
                 (state, sweeps)
             }
             Products::Rows { part, roots } => {
-                let all: Vec<usize> = (0..model.columns.len()).collect();
+                let all: Vec<usize> = (0..model.coordinates.len()).collect();
                 let quadratic = ResidualModel::new(part, &all, 1.0);
                 let state = inner.u.iter().zip(roots).map(|(u, r)| if *r > 0.0 { u / r } else { 0.0 });
                 let mut state: Vec<f64> = state.collect();
-                let parts = (&mut model.curvatures[..], &mut model.factor);
+                let parts = (&mut model.curvatures, &mut model.factor);
                 (Vec::new(), self.descend_model(&quadratic, &blocks, parts, lambda, (&mut w, &mut state), stop))
             }
         };
@@ -320,16 +347,18 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         &self,
         quadratic: &M,
         blocks: &[Active],
-        (curvatures, factor): (&mut [Option<Box<Curvature>>], &mut Factor),
+        (curvatures, factor): (&mut Vec<Option<Box<Curvature>>>, &mut Factor),
         lambda: f64,
         (w, state): (&mut [f64], &mut [f64]),
         stop: InnerStop,
     ) -> usize {
+        curvatures.resize(curvatures.len().max(w.len()), None);
         for block in blocks {
             let radial = self.penalty.radial(block.id, 1.0).is_some();
-            curvatures[block.id].get_or_insert_with(|| Box::new(Curvature::new(quadratic, block.cols.clone(), radial)));
+            let of_block = || Box::new(Curvature::new(quadratic, block.cols.clone(), radial));
+            curvatures[block.cols.start].get_or_insert_with(of_block);
         }
-        let curvatures: Vec<&Curvature> = blocks.iter().filter_map(|b| curvatures[b.id].as_deref()).collect();
+        let curvatures: Vec<&Curvature> = blocks.iter().filter_map(|b| curvatures[b.cols.start].as_deref()).collect();
         let penalty = self.penalty;
         let descent = Descent { model: quadratic, penalty, lambda, blocks, curvatures: &curvatures, nresponses: 1 };
         descent.run(w, state, factor, stop)

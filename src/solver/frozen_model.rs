@@ -2,6 +2,7 @@
 //! are cheaper than a new one, and mended by what those steps show of the curvature.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::design::{AnyDesign, Dense, Design};
 use crate::kernels;
@@ -16,7 +17,7 @@ const LEAST_CURVATURE: f64 = 1e-12;
 const FEW: usize = 16;
 /// Secants that a model keeps: their part in a step is a share of what its columns take.
 const FEWEST_SECANTS: usize = 24;
-const COORDINATES_PER_SECANT: usize = 2;
+const COORDINATES_PER_SECANT: usize = 4;
 /// A curvature along a step that is smaller, relative to what it could be, is rounding.
 const TINY: f64 = 1e-10;
 
@@ -26,10 +27,12 @@ pub(super) struct FrozenModel<'a> {
     /// What steps have added to it; see [`learn`](Self::learn).
     secants: Vec<Secant>,
     pub(super) products: Products,
-    pub(super) columns: Vec<usize>,
-    blocks: Vec<usize>,
-    /// Where a block's columns start among `columns`, usize::MAX if they are not there.
+    /// What the model is over, among all coefficients of W.
+    pub(super) coordinates: Vec<usize>,
+    keys: Vec<usize>,
+    /// Where a block starts among `coordinates`, usize::MAX if it is not there.
     pub(super) offsets: Vec<usize>,
+    /// Of the blocks of the inner problem, at their first coordinates.
     pub(super) curvatures: Vec<Option<Box<Curvature>>>,
     pub(super) factor: Factor,
     /// It was made at the prediction that the inner problem stands at.
@@ -49,8 +52,9 @@ pub(super) struct Step<'s> {
     pub(super) u: &'s [f64],
     /// The change of the model's gradient.
     pub(super) modelled: &'s [f64],
-    /// Block, its coordinates in `gradient`: the changes of XᵀU.
+    /// Blocks, where they are in `gradient`, and their names: the changes of XᵀU.
     pub(super) blocks: &'s [Active],
+    pub(super) keys: &'s [usize],
     pub(super) gradient: &'s [f64],
 }
 
@@ -62,15 +66,16 @@ pub(super) enum Products {
 }
 
 impl<'a> FrozenModel<'a> {
-    pub(super) fn new(nblocks: usize) -> Self {
+    /// For so many different blocks.
+    pub(super) fn new(keys: usize) -> Self {
         Self {
             hessian: Hessian::Diagonal(Vec::new()),
             secants: Vec::new(),
             products: Products::Gram { values: Vec::new(), stride: 0 },
-            columns: Vec::new(),
-            blocks: Vec::new(),
-            offsets: vec![usize::MAX; nblocks],
-            curvatures: vec![None; nblocks],
+            coordinates: Vec::new(),
+            keys: Vec::new(),
+            offsets: vec![usize::MAX; keys],
+            curvatures: Vec::new(),
             factor: Factor::default(),
             fresh: false,
         }
@@ -80,26 +85,36 @@ impl<'a> FrozenModel<'a> {
     pub(super) fn restart(&mut self, hessian: Hessian<'a>) {
         self.hessian = hessian;
         self.secants.clear();
-        self.columns.clear();
-        self.blocks.clear();
+        self.coordinates.clear();
+        self.keys.clear();
         self.offsets.fill(usize::MAX);
-        self.curvatures.fill(None);
+        self.curvatures.clear();
         self.factor = Factor::default();
         self.fresh = true;
     }
 
-    /// Takes blocks in: these columns of the design.
-    pub(super) fn enlist(&mut self, blocks: &[usize], columns: impl Fn(usize) -> std::ops::Range<usize>) -> Vec<usize> {
+    /// Takes blocks in; returns those of their coordinates that are new.
+    pub(super) fn enlist(&mut self, keys: &[usize], coordinates: impl Fn(usize) -> Range<usize>) -> Vec<usize> {
         let mut new = Vec::new();
-        for &b in blocks {
-            if self.offsets[b] != usize::MAX {
+        for &key in keys {
+            if self.offsets[key] != usize::MAX {
                 continue;
             }
-            self.offsets[b] = self.columns.len() + new.len();
-            self.blocks.push(b);
-            new.extend(columns(b));
+            self.offsets[key] = self.coordinates.len() + new.len();
+            self.keys.push(key);
+            new.extend(coordinates(key));
         }
         new
+    }
+
+    /// The largest curvature in a block of this size; 0 as long as nobody knows it.
+    pub(super) fn curvature(&self, key: usize, len: usize) -> f64 {
+        let offset = self.offsets[key];
+        if offset == usize::MAX {
+            return 0.0;
+        }
+        let known = self.curvatures.get(offset..offset + len);
+        known.map_or(0.0, |known| known.iter().flatten().map(|c| c.largest).fold(0.0, f64::max))
     }
 
     /// The model over rows.
@@ -120,24 +135,24 @@ impl<'a> FrozenModel<'a> {
                 AnyDesign::Dense(Dense::from_gathered(values, n, columns.len()))
             }
         };
-        self.columns = columns;
+        self.coordinates = columns;
         self.products = Products::Rows { part, roots };
     }
 
-    /// The products of more columns with each other and with those that are there.
+    /// The products of more coordinates with each other and with those that are there.
     pub(super) fn extend_products<D: Design>(&mut self, design: &D, new: &[usize], q: usize) {
         let (mut values, stride) =
             match std::mem::replace(&mut self.products, Products::Gram { values: vec![], stride: 0 }) {
                 Products::Gram { values, stride } => (values, stride),
                 Products::Rows { .. } => (Vec::new(), 0),
             };
-        let (old, added) = (self.columns.len() * q, new.len() * q);
+        let (old, added) = (self.coordinates.len(), new.len());
         let total = old + added;
         let stride = if old == 0 {
             // The buffer of the model before, if it is large enough: fresh memory costs as much as some products.
             let stride = total.next_multiple_of(8);
             if q > 1 {
-                // Products of different responses may not be written, and stood elsewhere at another stride.
+                // Products of different responses are not written, and stood elsewhere at another stride.
                 values.clear();
             }
             values.resize(stride * stride, 0.0);
@@ -155,28 +170,31 @@ impl<'a> FrozenModel<'a> {
         };
         if !new.is_empty() {
             products(design, &self.hessian, q, (new, new), |i, j, v| values[(old + j) * stride + old + i] = v);
-            products(design, &self.hessian, q, (&self.columns, new), |i, j, v| {
-                values[(old + j) * stride + i] = v;
-                values[i * stride + old + j] = v;
-            });
+            products(design, &self.hessian, q, (&self.coordinates, new), |i, j, v| values[(old + j) * stride + i] = v);
         }
+        let n = design.nrows();
         for secant in &mut self.secants {
             for (over_rows, along) in secant.over_rows.iter().zip(&mut secant.along) {
                 along.resize(total, 0.0);
-                design.dot_scattered(new, over_rows, &mut along[old..]);
-            }
-            let [a, r] = &secant.along;
-            for j in old..total {
-                for i in 0..total {
-                    let change = a[i] * a[j] - r[i] * r[j];
-                    values[j * stride + i] += change;
-                    if i < old {
-                        values[i * stride + j] += change;
-                    }
+                for t in 0..q {
+                    let (places, columns) = of_response(new, q, t);
+                    let mut products = vec![0.0; columns.len()];
+                    design.dot_scattered(&columns, &over_rows[t * n..(t + 1) * n], &mut products);
+                    places.iter().zip(products).for_each(|(&k, v)| along[old + k] = v);
                 }
             }
+            let [a, r] = &secant.along;
+            for (j, column) in (old..total).zip(values[old * stride..].chunks_exact_mut(stride)) {
+                kernels::axpy(a[j], a, &mut column[..total]);
+                kernels::axpy(-r[j], r, &mut column[..total]);
+            }
         }
-        self.columns.extend_from_slice(new);
+        for i in 0..old {
+            for j in old..total {
+                values[i * stride + j] = values[j * stride + i];
+            }
+        }
+        self.coordinates.extend_from_slice(new);
         self.products = Products::Gram { values, stride };
     }
 
@@ -203,29 +221,25 @@ impl<'a> FrozenModel<'a> {
             return;
         }
         let scaled = |v: &[f64], square: f64| -> Vec<f64> { v.iter().map(|v| v / square.sqrt()).collect() };
-        let q = step.eta.len() / nrows;
         let mut along = vec![0.0; coordinates];
-        let mut known = vec![false; self.blocks.len()];
-        let places: std::collections::HashMap<usize, usize> =
-            self.blocks.iter().enumerate().map(|(k, &b)| (b, k)).collect();
-        for block in step.blocks {
-            if let Some(&k) = places.get(&block.id) {
-                known[k] = true;
-                let start = self.offsets[block.id] * q;
-                along[start..start + block.cols.len()].copy_from_slice(&step.gradient[block.cols.clone()]);
+        for (block, key) in step.blocks.iter().zip(step.keys) {
+            let offset = self.offsets[*key];
+            if offset != usize::MAX {
+                along[offset..offset + block.cols.len()].copy_from_slice(&step.gradient[block.cols.clone()]);
             }
         }
         // What is not in the inner problem any more would not know of the change.
-        let mut known = known.iter();
-        let (offsets, curvatures) = (&mut self.offsets, &mut self.curvatures);
-        self.blocks.retain(|&b| {
-            let stays = known.next() == Some(&true);
+        let mut sorted = step.keys.to_vec();
+        sorted.sort_unstable();
+        let offsets = &mut self.offsets;
+        self.keys.retain(|key| {
+            let stays = sorted.binary_search(key).is_ok();
             if !stays {
-                offsets[b] = usize::MAX;
+                offsets[*key] = usize::MAX;
             }
-            curvatures[b] = None;
             stays
         });
+        self.curvatures.clear();
         let along = [scaled(&along, found), scaled(step.modelled, modelled)];
         let [a, r] = &along;
         for (j, column) in values.chunks_exact_mut(*stride).take(coordinates).enumerate() {
@@ -237,6 +251,12 @@ impl<'a> FrozenModel<'a> {
     }
 }
 
+/// Those of some coordinates that belong to response t: their places in the list, and their columns.
+fn of_response(coordinates: &[usize], q: usize, t: usize) -> (Vec<usize>, Vec<usize>) {
+    let own = coordinates.iter().enumerate().filter(|(_, c)| *c % q == t);
+    own.map(|(k, c)| (k, c / q)).unzip()
+}
+
 /// Hands the entries of `X_leftᵀ∇²F X_right` over coordinates to `put(row, column, value)`.
 fn products<D: Design>(
     design: &D,
@@ -245,60 +265,62 @@ fn products<D: Design>(
     (left, right): (&[usize], &[usize]),
     mut put: impl FnMut(usize, usize, f64),
 ) {
-    if left.is_empty() || right.is_empty() {
-        return;
-    }
-    let (n, rows) = (design.nrows(), left.len());
-    // Few new columns: the others are read, not copied.
-    let few = right.len() <= FEW && 4 * right.len() <= rows;
-    let by_images = |apply: &dyn Fn(&[f64], &mut [f64]), part: &mut [f64]| {
-        let mut images = vec![0.0; n * right.len()];
-        let mut column = vec![0.0; n];
-        for (&j, image) in right.iter().zip(images.chunks_exact_mut(n)) {
-            design.column(j, &mut column);
-            apply(&column, image);
-        }
-        let mut across = vec![0.0; part.len()];
-        design.dot_scattered(left, &images, &mut across);
-        for (a, across) in across.chunks_exact(right.len()).enumerate() {
-            across.iter().enumerate().for_each(|(b, v)| part[b * rows + a] = *v);
-        }
-    };
-    let mut part = vec![0.0; rows * right.len()];
-    let mut each = |part: &[f64], places: &[(usize, usize)]| {
-        for (b, part) in part.chunks_exact(rows).enumerate() {
-            for &(s, t) in places {
-                part.iter().enumerate().for_each(|(a, &v)| put(a * q + s, b * q + t, v));
+    let n = design.nrows();
+    let symmetric = left == right;
+    for s in 0..q {
+        let (rows, cols) = of_response(left, q, s);
+        for t in 0..q {
+            let (others, other_cols) = of_response(right, q, t);
+            let diagonal = matches!(hessian, Hessian::Diagonal(_));
+            if rows.is_empty() || others.is_empty() || (diagonal && s != t) || (symmetric && s > t) {
+                continue;
             }
-        }
-    };
-    match hessian {
-        Hessian::Diagonal(h) => {
-            for (t, h) in h.chunks_exact(n).enumerate() {
-                if few {
+            let mut part = vec![0.0; rows.len() * others.len()];
+            let by_weights = |h: &[f64], part: &mut [f64]| {
+                // Few new columns: the others are read, not copied.
+                if other_cols.len() <= FEW && 4 * other_cols.len() <= cols.len() {
                     let scaled = |x: &[f64], out: &mut [f64]| {
                         out.iter_mut().zip(x).zip(h).for_each(|((o, x), h)| *o = h * x);
                     };
-                    by_images(&scaled, &mut part);
+                    products_by_images(design, (&cols, &other_cols), &scaled, part);
                 } else {
-                    design.weighted_gram(left, right, h, &mut part);
+                    design.weighted_gram(&cols, &other_cols, h, part);
                 }
-                each(&part, &[(t, t)]);
+            };
+            match hessian {
+                Hessian::Diagonal(h) => by_weights(&h[t * n..(t + 1) * n], &mut part),
+                Hessian::PerRow(h) => by_weights(&h[(s * q + t) * n..(s * q + t + 1) * n], &mut part),
+                Hessian::Operator(apply) => products_by_images(design, (&cols, &other_cols), apply, &mut part),
+            }
+            for (part, &b) in part.chunks_exact(rows.len()).zip(&others) {
+                for (&v, &a) in part.iter().zip(&rows) {
+                    put(a, b, v);
+                    if symmetric && s < t {
+                        put(b, a, v);
+                    }
+                }
             }
         }
-        Hessian::PerRow(h) => {
-            for s in 0..q {
-                for t in s..q {
-                    let h = &h[(s * q + t) * n..(s * q + t + 1) * n];
-                    design.weighted_gram(left, right, h, &mut part);
-                    let places = [(s, t), (t, s)];
-                    each(&part, &places[..if s == t { 1 } else { 2 }]);
-                }
-            }
-        }
-        Hessian::Operator(apply) => {
-            by_images(apply, &mut part);
-            each(&part, &[(0, 0)]);
-        }
+    }
+}
+
+/// `X_leftᵀ M X_right` for a matrix M that is applied to every column on the right.
+fn products_by_images<D: Design>(
+    design: &D,
+    (left, right): (&[usize], &[usize]),
+    apply: &dyn Fn(&[f64], &mut [f64]),
+    part: &mut [f64],
+) {
+    let n = design.nrows();
+    let mut images = vec![0.0; n * right.len()];
+    let mut column = vec![0.0; n];
+    for (&j, image) in right.iter().zip(images.chunks_exact_mut(n)) {
+        design.column(j, &mut column);
+        apply(&column, image);
+    }
+    let mut across = vec![0.0; part.len()];
+    design.dot_scattered(left, &images, &mut across);
+    for (a, across) in across.chunks_exact(right.len()).enumerate() {
+        across.iter().enumerate().for_each(|(b, v)| part[b * left.len() + a] = *v);
     }
 }

@@ -222,6 +222,30 @@ impl Support {
         self.blocks.iter().all(|(_, h)| h.len() == 1 && h[0] == first).then_some(first)
     }
 
+    /// Leaves out coefficients without a kink that the others of the support make superfluous, such as the intercept of one
+    /// class beside those of the others: where they stand, the minimum is the same.
+    fn leave_out_redundant(&mut self, hessian: HessianView<'_>, factor: &mut Factor) {
+        let Some(shift) = self.shift() else { return };
+        if !self.kinked.contains(&false) || factor.follow(hessian, shift, &self.columns).is_ok() {
+            return;
+        }
+        let mut known = factor.cholesky.index().to_vec();
+        known.sort_unstable();
+        let independent: Vec<bool> = self.columns.iter().map(|j| known.binary_search(j).is_ok()).collect();
+        if known.is_empty() || independent.iter().zip(&self.kinked).any(|(known, kinked)| !known && *kinked) {
+            return;
+        }
+        fn keep<T>(list: &mut Vec<T>, which: &[bool]) {
+            let mut which = which.iter();
+            list.retain(|_| which.next() == Some(&true));
+        }
+        keep(&mut self.columns, &independent);
+        keep(&mut self.kinked, &independent);
+        keep(&mut self.slope, &independent);
+        keep(&mut self.blocks, &independent);
+        self.blocks.iter_mut().enumerate().for_each(|(k, block)| block.0 = k);
+    }
+
     /// H_SS of model and penalty, column-major.
     fn hessian(&self, hessian: HessianView<'_>) -> Vec<f64> {
         let m = self.columns.len();
@@ -255,6 +279,7 @@ pub(super) fn step<M: Quadratic, P: BlockPenalty + ?Sized>(
 ) -> Step {
     let Some(hessian) = inner.model.hessian() else { return Step::Rejected };
     let Some(mut support) = Support::new(inner, w, state) else { return Step::Rejected };
+    support.leave_out_redundant(hessian, factor);
     let moved =
         support.shift() == Some(0.0) && make_independent(inner, (&mut *w, &mut *state), factor, &support, deadline);
     if moved {
@@ -262,6 +287,7 @@ pub(super) fn step<M: Quadratic, P: BlockPenalty + ?Sized>(
             Some(support) => support,
             None => return Step::Partial,
         };
+        support.leave_out_redundant(hessian, factor);
     }
     if let Some(shift) = support.shift()
         && let Some(direction) = factor.solve(hessian, shift, &support.columns, &support.slope)
