@@ -140,7 +140,11 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             .unwrap_or_else(|| FrozenModel::new(if entrywise { partition.ncols() * q } else { partition.len() }));
         model.fresh = false;
         let mut answers = Answers { columns: Vec::new(), q, coefficients: Vec::new(), sweeps: Vec::new() };
-        for &lambda in lambdas {
+        for (k, &lambda) in lambdas.iter().enumerate() {
+            if k > 1 {
+                let length = (lambdas[k - 1] / lambda).ln() / (lambdas[k - 2] / lambdas[k - 1]).ln();
+                self.extrapolate(&mut inner, &answers.coefficients[k - 2], length, lambda);
+            }
             answers.sweeps.push(self.newton_steps(&mut model, &mut inner, lambda, stop));
             answers.coefficients.push(inner.w.clone());
         }
@@ -260,6 +264,14 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         steps > least + model_cost / per_step
     }
 
+    /// Coordinates from which sweeps over rows are cheaper than products and steps with them.
+    fn most_products(&self) -> f64 {
+        if self.q > 1 || self.penalty.partition().is_singletons() {
+            return f64::INFINITY;
+        }
+        self.smooth.design().column_cost()
+    }
+
     /// Makes the model one of these blocks: anew at η if it is of the other form, too old or too large, else with what it
     /// lacks.
     fn bring_up(&self, model: &mut FrozenModel<'a>, taken: &[usize], eta: &[f64], loose: bool, stale: bool) {
@@ -268,7 +280,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         let in_rows = match self.solver.form {
             Form::Gram => false,
             Form::Residual => true,
-            Form::Auto => loose || used > MOST_COORDINATES,
+            Form::Auto => loose || used > MOST_COORDINATES || used as f64 > self.most_products(),
         };
         let is_rows = matches!(model.products, Products::Rows { .. });
         let missing = taken.iter().any(|&b| model.offsets[b] == usize::MAX);
@@ -364,24 +376,64 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         descent.run(w, state, factor, stop)
     }
 
-    /// Goes towards `w` as far as lets the objective fall by a share of what the slope promises; returns the share of the way, too.
-    fn search(&self, inner: &mut Inner, w: &[f64], lambda: f64) -> (Outcome, f64) {
-        let (design, loss, penalty, q) = (self.smooth.design(), self.smooth.loss(), self.penalty, self.q);
+    /// Goes on along the path, on the line from the answer before the last through the last, if that lowers the objective.
+    fn extrapolate(&self, inner: &mut Inner, before: &[f64], length: f64, lambda: f64) {
+        if !length.is_finite() {
+            return;
+        }
+        let mut w = inner.w.clone();
+        for block in &inner.blocks {
+            let last = &inner.w[block.cols.clone()];
+            // What is zero stays so, and nothing changes sign: where a block goes next is not what it came from.
+            for ((w, last), before) in w[block.cols.clone()].iter_mut().zip(last).zip(&before[block.cols.clone()]) {
+                let ahead = last + length * (last - before);
+                *w = if ahead * last > 0.0 { ahead } else { 0.0 };
+            }
+        }
+        let smaller = |inner: &Inner, w: &[f64]| -> f64 { self.penalty_of(inner, w, lambda) };
+        let Some((eta, value)) = self.look(inner, &w) else { return };
+        if value + smaller(inner, &w) < inner.value + smaller(inner, &inner.w) {
+            (inner.eta, inner.w, inner.value, inner.moved) = (eta, w, value, true);
+        }
+    }
+
+    /// λΩ over the blocks of the inner problem.
+    fn penalty_of(&self, inner: &Inner, w: &[f64], lambda: f64) -> f64 {
+        inner.blocks.iter().map(|b| self.penalty.value_block(b.id, lambda, &w[b.cols.clone()])).sum()
+    }
+
+    /// η and F at other coefficients; `None` if they are the same.
+    fn look(&self, inner: &Inner, w: &[f64]) -> Option<(Vec<f64>, f64)> {
+        let mut eta = self.change(inner, w)?;
+        eta.iter_mut().zip(&inner.eta).for_each(|(c, e)| *c += e);
+        let value = self.smooth.loss().value(&eta);
+        Some((eta, value))
+    }
+
+    /// The change of η from the coefficients of the inner problem to others; `None` if they are the same.
+    fn change(&self, inner: &Inner, w: &[f64]) -> Option<Vec<f64>> {
+        let q = self.q;
         let delta: Vec<f64> = w.iter().zip(&inner.w).map(|(new, old)| new - old).collect();
         let moving: Vec<usize> =
             (0..inner.columns.len()).filter(|c| delta[c * q..(c + 1) * q].iter().any(|&d| d != 0.0)).collect();
         if moving.is_empty() {
-            return (Outcome::Nowhere, 0.0);
+            return None;
         }
         let columns: Vec<usize> = moving.iter().map(|&c| inner.columns[c]).collect();
         let deltas: Vec<f64> = moving.iter().flat_map(|&c| &delta[c * q..(c + 1) * q]).copied().collect();
         let mut change = vec![0.0; inner.eta.len()];
-        design.axpy_scattered(&columns, &deltas, &mut change);
-        let omega = |w: &[f64]| -> f64 {
-            inner.blocks.iter().map(|b| penalty.value_block(b.id, lambda, &w[b.cols.clone()])).sum()
-        };
+        self.smooth.design().axpy_scattered(&columns, &deltas, &mut change);
+        Some(change)
+    }
+
+    /// Goes towards `w` as far as lets the objective fall by a share of what the slope promises; returns the share of the way, too.
+    fn search(&self, inner: &mut Inner, w: &[f64], lambda: f64) -> (Outcome, f64) {
+        let loss = self.smooth.loss();
+        let Some(change) = self.change(inner, w) else { return (Outcome::Nowhere, 0.0) };
+        let omega = |w: &[f64]| self.penalty_of(inner, w, lambda);
         let (value, before) = (inner.value, omega(&inner.w));
-        let slope = inner.gradient.iter().zip(&delta).map(|(g, d)| g * d).sum::<f64>() + omega(w) - before;
+        let steps = w.iter().zip(&inner.w).map(|(new, old)| new - old);
+        let slope = inner.gradient.iter().zip(steps).map(|(g, d)| g * d).sum::<f64>() + omega(w) - before;
         // Next to the minimum the slope is a difference of rounding errors; the gap has the last word there.
         let unseen = BLIND * (value.abs() + before.abs());
         let blind = slope.abs() <= unseen;
@@ -394,7 +446,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             let w: Vec<f64> = if length == 1.0 {
                 w.to_vec()
             } else {
-                inner.w.iter().zip(&delta).map(|(w, d)| w + length * d).collect()
+                inner.w.iter().zip(w).map(|(old, new)| old + length * (new - old)).collect()
             };
             let smooth = loss.value(&eta);
             let reached = smooth + omega(&w);
