@@ -96,12 +96,16 @@ fn main() {
         }
         run("Cox 2,000 × 1,000", &Lasso::new(0.0).loss(Cox::default().ties(sparsereg::loss::Ties::Breslow)), &x, &y);
     }
-    if wanted("multinomial") {
+    if wanted("multinomial") || wanted("multinomialrows") {
         let (x, signal, mut random) = features(600, 2000, folder, "multinomial");
         let y = signal.mapv(|s| (s + 0.5 * random.normal()).clamp(-1.5, 1.49).round());
         let y = given("multinomial", y);
-        run("multinomial 600 × 2,000", &MultinomialLasso::new(0.0), &x, &y);
-        run("multinomial 600 × 2,000, rows", &GroupedMultinomialLasso::new(0.0), &x, &y);
+        if wanted("multinomial") {
+            run("multinomial 600 × 2,000", &MultinomialLasso::new(0.0), &x, &y);
+        }
+        if wanted("multinomialrows") {
+            run("multinomial 600 × 2,000, rows", &GroupedMultinomialLasso::new(0.0), &x, &y);
+        }
     }
     if wanted("groups") {
         let (x, signal, mut random) = features(1000, 5000, folder, "groups");
