@@ -19,7 +19,7 @@ use crate::solver::block_descent::Form;
 use crate::solver::block_minimiser::Curvature;
 use crate::solver::descent::{Active, Descent, InnerStop, restricted_gap};
 use crate::solver::engine::Engine;
-use crate::solver::forms::Answers;
+use crate::solver::forms::{Answers, gram_columns};
 use crate::solver::frozen_model::{FrozenModel, Products, Step};
 use crate::solver::newton::Factor;
 
@@ -39,7 +39,7 @@ const MODELS: usize = 60;
 /// Blocks that are zero are part of a model if their critical λ is above this share of λ.
 const NEAR: f64 = 0.97;
 /// Where no more than this share of the gap is to go, sweeps over rows are enough.
-const LOOSE: f64 = 0.05;
+const LOOSE: f64 = 0.01;
 /// Coordinates beyond which products cost more memory than they save time.
 const MOST_COORDINATES: usize = 6000;
 
@@ -264,28 +264,25 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         steps > least + model_cost / per_step
     }
 
-    /// Coordinates from which sweeps over rows are cheaper than products and steps with them.
-    fn most_products(&self) -> f64 {
-        if self.q > 1 || self.penalty.partition().is_singletons() {
-            return f64::INFINITY;
-        }
-        self.smooth.design().column_cost()
-    }
-
     /// Makes the model one of these blocks: anew at η if it is of the other form, too old or too large, else with what it
     /// lacks.
     fn bring_up(&self, model: &mut FrozenModel<'a>, taken: &[usize], eta: &[f64], loose: bool, stale: bool) {
         let (design, q) = (self.smooth.design(), self.q);
         let used: usize = taken.iter().map(|&key| self.coordinates(key).len()).sum();
-        let in_rows = match self.solver.form {
-            Form::Gram => false,
-            Form::Residual => true,
-            Form::Auto => loose || used > MOST_COORDINATES || used as f64 > self.most_products(),
+        let too_many = used > MOST_COORDINATES || used as f64 > gram_columns(design, self.penalty, q);
+        let (in_rows, too_many) = match self.solver.form {
+            Form::Gram => (false, false),
+            Form::Residual => (true, true),
+            Form::Auto => (loose || too_many, too_many && q == 1),
         };
         let is_rows = matches!(model.products, Products::Rows { .. });
         let missing = taken.iter().any(|&b| model.offsets[b] == usize::MAX);
         let oversized = model.coordinates.len() > used + used / 2 + 64;
-        let anew = stale || oversized || model.coordinates.is_empty() || (is_rows && (missing || !in_rows));
+        let anew = stale
+            || oversized
+            || model.coordinates.is_empty()
+            || (is_rows && (missing || !in_rows))
+            || (!is_rows && too_many && matches!(model.hessian, Hessian::Diagonal(_)));
         if anew {
             model.restart(self.smooth.loss().hessian(eta));
         }

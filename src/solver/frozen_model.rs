@@ -243,8 +243,8 @@ impl<'a> FrozenModel<'a> {
         let along = [scaled(&along, found), scaled(step.modelled, modelled)];
         let [a, r] = &along;
         for (j, column) in values.chunks_exact_mut(*stride).take(coordinates).enumerate() {
-            let (aj, rj) = (a[j], r[j]);
-            column.iter_mut().zip(a).zip(r).for_each(|((h, a), r)| *h += aj * a - rj * r);
+            kernels::axpy(a[j], a, &mut column[..coordinates]);
+            kernels::axpy(-r[j], r, &mut column[..coordinates]);
         }
         self.factor.update(a, r);
         self.secants.push(Secant { over_rows: [scaled(step.u, found), scaled(&image, modelled)], along });
