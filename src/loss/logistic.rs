@@ -60,8 +60,11 @@ impl PointwiseLoss for Logistic {
     fn fenchel_young(&self, y: f64, eta: f64, u: f64) -> f64 {
         // The divergence of Bernoulli(v) from Bernoulli(σ(η)), with v and 1 − v both to relative accuracy.
         let (v, rest) = if y == 1.0 { (1.0 + u, -u) } else { (u + y, 1.0 - y - u) };
+        // σ(η) and σ(−η) from one exponential.
+        let e = (-eta.abs()).exp();
+        let (likely, unlikely) = (1.0 / (1.0 + e), e / (1.0 + e));
+        let (yes, no) = if eta >= 0.0 { (likely, unlikely) } else { (unlikely, likely) };
         // log σ(η) = η where σ(η) underflows.
-        let divergence = |v, eta| divergence_from(forgive(v, 1.0), sigmoid(eta), || eta);
-        divergence(v, eta) + divergence(rest, -eta)
+        divergence_from(forgive(v, 1.0), yes, || eta) + divergence_from(forgive(rest, 1.0), no, || -eta)
     }
 }
