@@ -384,7 +384,7 @@ impl<'a> Walk<'a> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, Axis, concatenate};
+    use ndarray::{Array1, Array2, Axis, concatenate};
     use proptest::prelude::*;
 
     use super::super::numeric_rank;
@@ -496,12 +496,18 @@ mod tests {
 
     #[test]
     fn uniqueness_fails_where_the_bound_says() {
-        // A null vector of spark = 7 columns splits into 3 and 4 non-zeros with the same image: 4 < 7/2 is false. With
-        // rank 5, k = 5 < (6 + 5)/2 holds: of the 252 supports of five rows only the true one explains Y.
         let x = vandermonde(6, 10);
         let found = spark(&x).unwrap();
         assert_eq!(found.uniqueness_bound().largest, 3);
         assert_eq!(found.joint_uniqueness_bound(5).unwrap().largest, 5);
+        // 4 < 7/2 is false: the divided difference over seven nodes annihilates powers up to 5, so its first four terms and
+        // its last three, with the other sign, have the same image. Repeating that y would not change its rank.
+        let term = |i: usize| (0..7).filter(|&j| j != i).map(|j| x[[1, i]] - x[[1, j]]).product::<f64>().recip();
+        let four = (0..4).map(|i| &x.column(i) * term(i)).fold(Array1::<f64>::zeros(6), |sum, v| sum + v);
+        let three = (4..7).map(|i| &x.column(i) * -term(i)).fold(Array1::<f64>::zeros(6), |sum, v| sum + v);
+        let (difference, size) = (&four - &three, four.dot(&four).sqrt());
+        assert!(difference.dot(&difference).sqrt() < 1e-14 * size);
+        // 5 < (6 + 5)/2 is true: of the 252 supports of five rows only the true one explains a Y of rank 5.
         let w = random(7, 5, 5);
         let support = [0, 3, 4, 7, 9];
         let y = x.select(Axis(1), &support).dot(&w);

@@ -6,7 +6,7 @@ use super::subsets::SplitMix;
 
 /// Uniform in [−1, 1).
 pub(super) fn random(seed: u64, n: usize, p: usize) -> Array2<f64> {
-    let mut draw = SplitMix::new(seed);
+    let mut draw = SplitMix::stream(seed, 0);
     Array2::from_shape_simple_fn((n, p), || (draw.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0)
 }
 
