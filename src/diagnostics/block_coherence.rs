@@ -246,6 +246,21 @@ mod tests {
     }
 
     #[test]
+    fn coherence_inside_groups_lowers_the_bound() {
+        // X = A ⊗ B, BᵀB = (1 − ν)I + ν11ᵀ: dμ_B = μ(A)(1 + (d − 1)ν), so k < (1 + (1 − (d−1)ν)/(μ(1 + (d−1)ν)))/2.
+        let (a, d, nu) = (hadamard_identity(16), 3, 0.2);
+        let gram: Vec<f64> = (0..d * d).map(|k| if k % (d + 1) == 0 { 1.0 } else { nu }).collect();
+        let factor = linalg::Cholesky::factor(&gram, d).unwrap();
+        let b = |i: usize, j: usize| if i <= j { factor.lower(j, i) } else { 0.0 };
+        let x = Array2::from_shape_fn((48, 96), |(i, j)| a[[i / d, j / d]] * b(i % d, j % d));
+        let coherence = block_coherence(&x, &Groups::from_sizes(&[3; 32]).unwrap()).unwrap();
+        assert!((coherence.sub_coherence - nu).abs() < 1e-15);
+        assert!((coherence.value - 0.25 * 1.4 / 3.0).abs() < 1e-15);
+        let bound = coherence.recovery_bound();
+        assert!((bound.bound - (1.0 + 0.6 / 0.35) / 2.0).abs() < 1e-13 && bound.largest == 1);
+    }
+
+    #[test]
     fn scattered_groups_of_several_sizes_in_several_tiles() {
         let x = random(8, 7, 400);
         let labels: Vec<usize> = (0..400).map(|j| (j * 7 + j * j / 3) % 90).collect();
