@@ -145,6 +145,27 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
+    /// An exhaustive search would look at more subsets than its limit allows.
+    #[error(
+        "{} subsets of {size} out of {of} {} are more than the limit of {limit}{}: {instead}",
+        Many(*subsets), argument, AtLeast(*lower_bound)
+    )]
+    TooManySubsets {
+        /// What the subsets consist of: `columns` or `groups`.
+        argument: &'static str,
+        /// Members of a subset.
+        size: usize,
+        /// Members to choose from.
+        of: usize,
+        /// How many subsets the search would have looked at up to this size; rounded above 2⁵³.
+        subsets: f64,
+        /// How many it may look at.
+        limit: u64,
+        /// What is known without the search: the answer is at least this.
+        lower_bound: Option<f64>,
+        /// What can be done instead.
+        instead: &'static str,
+    },
     /// A file cannot be read.
     #[error("`{argument}` cannot be read: {source}")]
     Io {
@@ -200,6 +221,24 @@ struct At<'a>(&'a [usize]);
 impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, "{:?}", self.0) }
+    }
+}
+
+/// Prints a number of things, large ones with three digits.
+struct Many(f64);
+
+impl fmt::Display for Many {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < 1e9 { write!(f, "{}", self.0) } else { write!(f, "{:.2e}", self.0) }
+    }
+}
+
+/// Prints a lower bound, if there is one.
+struct AtLeast(Option<f64>);
+
+impl fmt::Display for AtLeast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |bound| write!(f, " (the answer is at least {bound})"))
     }
 }
 

@@ -90,6 +90,7 @@
 //! * [`path`] and [`cross_validation`] are λ, for every estimator.
 //! * [`moments`] is (X, y) without the rows: sums and products that add up over chunks, files and machines.
 //! * `plot` (feature `plot`) is what one looks at: networks, paths and cross-validation as SVG.
+//! * [`diagnostics`] says what X allows: coherence, spark, rank, restricted isometry constants and what follows from them.
 //! * [`error`] is the one error type.
 //!
 //! Private: `linalg` (the only place that names a linear-algebra library), `kernels` (the only one with CPU dispatch),
@@ -104,6 +105,7 @@
 mod certificate;
 pub mod cross_validation;
 pub mod design;
+pub mod diagnostics;
 pub mod error;
 pub mod estimator;
 mod folds;

@@ -5,6 +5,7 @@ use ::faer::linalg::cholesky::llt;
 use ::faer::linalg::evd::{self, ComputeEigenvectors};
 use ::faer::linalg::matmul;
 use ::faer::linalg::matmul::triangular::{self, BlockStructure};
+use ::faer::linalg::svd::{self, ComputeSvdVectors};
 use ::faer::{Accum, ColMut, MatMut, MatRef, Par};
 
 use super::{NoConvergence, NotPositiveDefinite};
@@ -103,6 +104,22 @@ pub(super) fn eigh(a: &[f64], p: usize, values: &mut [f64], vectors: Option<&mut
         MatRef::from_column_major_slice(a, p, p),
         ColMut::from_slice_mut(values).as_diagonal_mut(),
         vectors.map(|v| MatMut::from_column_major_slice_mut(v, p, p)),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Default::default(),
+    )
+    .map_err(|_| NoConvergence)
+}
+
+/// Singular values of an n×p matrix, descending.
+pub(super) fn singular_values(a: &[f64], n: usize, p: usize, values: &mut [f64]) -> Result<(), NoConvergence> {
+    let none = ComputeSvdVectors::No;
+    let scratch = svd::svd_scratch::<f64>(n, p, none, none, Par::Seq, Default::default());
+    svd::svd(
+        MatRef::from_column_major_slice(a, n, p),
+        ColMut::from_slice_mut(values).as_diagonal_mut(),
+        None,
+        None,
         Par::Seq,
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),

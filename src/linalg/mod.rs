@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | products (`gram`, `transpose_matmul`, `matmul`) | faer; dot products if tiny | the same |
 //! | symmetric eigenvalues (`eigh`, `largest_eigenvalue`) | faer | faer |
+//! | `singular_values` | faer | faer |
 //! | `nearest_correlation` | the two above | the same |
 //! | `Cholesky` and its inverse, p > `TINY` | faer | LAPACK `potrf`, `potri` |
 //! | the same, p ≤ `TINY` | plain loops | plain loops |
@@ -285,6 +286,18 @@ pub(crate) fn eigenvalues(a: &[f64], p: usize) -> Result<Vec<f64>, NoConvergence
         return Err(NoConvergence);
     }
     faer::eigh(a, p, &mut values, None)?;
+    Ok(values)
+}
+
+/// Singular values of an n×p matrix, descending; min(n, p) of them.
+pub(crate) fn singular_values(a: &[f64], n: usize, p: usize) -> Result<Vec<f64>, NoConvergence> {
+    let mut values = vec![0.0; n.min(p)];
+    if a.iter().any(|v| !v.is_finite()) {
+        return Err(NoConvergence);
+    }
+    if !values.is_empty() {
+        faer::singular_values(a, n, p, &mut values)?;
+    }
     Ok(values)
 }
 

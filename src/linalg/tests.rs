@@ -291,3 +291,17 @@ fn lapack_agrees_with_faer() {
         assert_close(&lower(&x), &lower(&y), 1e-11 * p as f64);
     }
 }
+
+#[test]
+fn singular_values_are_roots_of_eigenvalues() {
+    for (n, p) in [(1, 1), (1, 4), (5, 1), (3, 8), (8, 3), (40, 33)] {
+        let x = random((n * p) as u64, n * p);
+        let mut a = vec![0.0; p * p];
+        gram(&x, n, p, &mut a);
+        let expected: Vec<f64> = eigenvalues(&a, p).unwrap().iter().rev().take(n).map(|v| v.max(0.0).sqrt()).collect();
+        assert_close(&singular_values(&x, n, p).unwrap(), &expected, 1e-7);
+        assert_close(&singular_values(&transpose(&x, n, p), p, n).unwrap(), &singular_values(&x, n, p).unwrap(), 1e-13);
+    }
+    assert_eq!(singular_values(&[], 0, 3), Ok(vec![]));
+    assert_eq!(singular_values(&[1.0, f64::NAN], 2, 1), Err(NoConvergence));
+}
