@@ -225,8 +225,17 @@ fn products<D: Design>(
             }
         }
         Hessian::Operator(apply) => {
-            by_images(apply, &mut part);
-            each(&part, &[(0, 0)]);
+            // What column b as a prediction of response t does to response s.
+            for (s, t) in (0..q).flat_map(|s| (0..q).map(move |t| (s, t))) {
+                let coupled = |x: &[f64], out: &mut [f64]| {
+                    let (mut input, mut output) = (vec![0.0; n * q], vec![0.0; n * q]);
+                    input[t * n..(t + 1) * n].copy_from_slice(x);
+                    apply(&input, &mut output);
+                    out.copy_from_slice(&output[s * n..(s + 1) * n]);
+                };
+                by_images(&coupled, &mut part);
+                each(&part, &[(s, t)]);
+            }
         }
     }
 }
