@@ -1,0 +1,131 @@
+//! Answers that lie at a kink, are far from the start, or have a loss without curvature on the way.
+
+use ndarray::{Array1, Array2};
+use sparsereg::design::Dense;
+use sparsereg::loss::{Logistic, Loss, Separable};
+use sparsereg::penalty::L1;
+use sparsereg::prelude::*;
+use sparsereg::problem::Problem;
+use sparsereg::smooth::LinearPredictor;
+use sparsereg::solver::{BlockDescent, Solver, Start, Status};
+
+use crate::common::single;
+
+const TRUTH: [f64; 6] = [2.0, 0.0, -1.0, 0.0, 0.0, 0.5];
+
+/// Features, and responses without noise.
+fn exact_line() -> (Array2<f64>, Array1<f64>) {
+    let (x, _) = single(3, 40, 6);
+    let y = x.dot(&Array1::from(TRUTH.to_vec())) + 3.0;
+    (x, y)
+}
+
+/// The residual is zero at the answer, where the root has no gradient: `‖w‖₁` is least among the w that fit y.
+#[test]
+fn the_square_root_lasso_fits_what_is_free_of_noise() {
+    let (x, y) = exact_line();
+    for lambda in [0.1, 1e-2, 1e-4] {
+        let model = SquareRootLasso::new(lambda).fit(&x, &y).unwrap();
+        let c = model.certificate();
+        assert!(c.relative_gap() <= 1e-6, "{lambda}: {model}");
+        let l1: f64 = TRUTH.iter().map(|w| w.abs()).sum();
+        assert!((c.objective - lambda * l1).abs() <= 1e-6 * c.scale, "{lambda}: {model}");
+        for (w, truth) in model.coefficients().iter().zip(TRUTH) {
+            assert!((w - truth).abs() < 1e-4, "{lambda}: {model}");
+        }
+        assert!((model.intercept() - 3.0).abs() < 1e-4);
+    }
+    // Of several responses, with weights, and along a path that begins far from the kink.
+    let two = Array2::from_shape_fn((40, 2), |(i, t)| if t == 0 { y[i] } else { 1.0 - x[[i, 1]] });
+    let weights: Vec<f64> = (0..40).map(|i| (i % 3) as f64).collect();
+    let both = MultiTaskLasso::new(1e-2).loss(SquareRoot).sample_weights(weights).fit(&x, &two).unwrap();
+    assert!(both.certificate().relative_gap() <= 1e-6 && (both.coefficients()[[1, 1]] + 1.0).abs() < 1e-4, "{both}");
+    let path = SquareRootLasso::default().path(&x, &y, Grid::auto(6).ratio(1e-3)).unwrap();
+    for (k, model) in path.models().iter().enumerate() {
+        assert!(model.certificate().relative_gap() <= 1e-6, "{k}: {model}");
+        let alone = SquareRootLasso::new(model.lambda()).fit(&x, &y).unwrap();
+        let (a, b) = (alone.certificate(), model.certificate());
+        assert!((a.objective - b.objective).abs() <= 2e-6 * a.scale, "{k}: {a}\n{b}");
+    }
+}
+
+/// The best intercept is at the kink, and no Newton step leads there: along it the root is a straight line.
+#[test]
+fn constant_responses_are_their_own_fit() {
+    let (x, _) = exact_line();
+    let weights: Vec<f64> = (0..40).map(|i| (i % 3) as f64).collect();
+    for value in [3.7, -1e-9, 2e12, 0.0] {
+        let y = Array1::from_elem(40, value);
+        let lasso = SquareRootLasso::new(0.1);
+        for lasso in [lasso.clone(), lasso.standardize(true).sample_weights(weights.clone())] {
+            let model = lasso.fit(&x, &y).unwrap();
+            assert!((model.intercept() - value).abs() <= 2.0 * f64::EPSILON * value.abs(), "{model}");
+            assert!(model.support().is_empty() && model.certificate().gap <= 1e-15 * value.abs(), "{model}");
+            assert!(lasso.lambda_max(&x, &y).unwrap() <= 1.0);
+        }
+        for model in [
+            QuantileLasso::new(0.1, 0.3).fit(&x, &y).map(|m| (m.intercept(), m.support())).unwrap(),
+            HuberLasso::new(0.1, 0.5).fit(&x, &y).map(|m| (m.intercept(), m.support())).unwrap(),
+        ] {
+            assert!((model.0 - value).abs() <= 1e-9 * value.abs() && model.1.is_empty(), "{value}: {model:?}");
+        }
+    }
+}
+
+/// Nearly all residuals are 1e10 times as large as δ: what is minimised is the absolute loss, but for a few parabolas
+/// as narrow as kinks.
+#[test]
+fn a_delta_that_is_tiny_beside_the_responses() {
+    let (x, y) = single(7, 60, 8);
+    for size in [1e3, 1e6, 1e10] {
+        let model = HuberLasso::new(0.02, 0.5).fit(&x, &(&y * size));
+        let model = model.unwrap_or_else(|error| panic!("{size:e}: {error}"));
+        assert!(model.certificate().relative_gap() <= 1e-6 && !model.support().is_empty(), "{size:e}: {model}");
+    }
+}
+
+/// Coefficients of ±50 say 0 and 1 for sure: neither curvature nor, for the right side, a gradient is left.
+#[test]
+fn a_saturated_start_is_left() {
+    let (n, p) = (50, 5);
+    let (x, y) = single(9, n, p);
+    let labels: Vec<f64> = y.iter().map(|y| f64::from(u8::from(*y > 0.0))).collect();
+    let columns: Vec<f64> = x.t().iter().copied().collect();
+    let loss: Box<dyn Loss> = Box::new(Separable::new(Logistic, labels, n));
+    let smooth = LinearPredictor::new(Dense::from_columns(columns, n, p).unwrap(), loss);
+    let penalty = L1::new(p);
+    let solver = BlockDescent::default();
+    for share in [0.3, 1e-3] {
+        let lambda = share * Problem::new(&smooth, &penalty, 0.0).lambda_max();
+        let problem = Problem::new(&smooth, &penalty, lambda);
+        let best = solver.solve(&problem, Start::Zero, &mut ());
+        for size in [50.0, -50.0, 1e3, 1e6, f64::NAN] {
+            let alternating: Vec<f64> = (0..p).map(|j| if j % 2 == 0 { size } else { -size }).collect();
+            for start in [vec![size; p], alternating] {
+                let solution = solver.solve(&problem, Start::At(&start), &mut ());
+                assert_eq!(solution.status, Status::Converged, "{share}, {size}: {}", solution.certificate);
+                let apart = (solution.certificate.objective - best.certificate.objective).abs();
+                assert!(apart <= 2e-6 * best.certificate.scale, "{share}, {size}: {apart:e}");
+            }
+        }
+    }
+}
+
+/// Labels that one feature tells apart: far along it nothing is left of the loss, less than at zero, and its penalty pulls back.
+#[test]
+fn a_start_without_curvature_that_is_better_than_zero_is_left() {
+    let (n, p) = (40, 3);
+    let (x, _) = single(11, n, p);
+    let labels: Vec<f64> = x.column(0).iter().map(|x| f64::from(u8::from(*x > 0.0))).collect();
+    let columns: Vec<f64> = x.t().iter().copied().collect();
+    let loss: Box<dyn Loss> = Box::new(Separable::new(Logistic, labels, n));
+    let smooth = LinearPredictor::new(Dense::from_columns(columns, n, p).unwrap(), loss);
+    let penalty = L1::new(p);
+    let problem = Problem::new(&smooth, &penalty, 1e-7);
+    let solver = BlockDescent::default();
+    let best = solver.solve(&problem, Start::Zero, &mut ());
+    assert_eq!(best.status, Status::Converged, "{}", best.certificate);
+    let solution = solver.solve(&problem, Start::At(&[1e6, 0.0, 0.0]), &mut ());
+    assert_eq!(solution.status, Status::Converged, "{}", solution.certificate);
+    assert!((solution.certificate.objective - best.certificate.objective).abs() <= 2e-6 * best.certificate.scale);
+}
