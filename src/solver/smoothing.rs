@@ -115,6 +115,9 @@ impl<'a, 'd, P: BlockPenalty> Kinked<'a, 'd, P> {
 
     /// That of the narrowest rounding of which the null model's dual point has all digits.
     pub fn lambda_max(&self) -> f64 {
+        if self.is_perfect() {
+            return 0.0;
+        }
         if self.begins_as_it_is() {
             return Problem::new(self.smooth, self.penalty, 0.0).lambda_max();
         }

@@ -2,14 +2,14 @@
 
 use ndarray::{Array1, Array2};
 use sparsereg::design::Dense;
-use sparsereg::loss::{Logistic, Loss, Separable};
+use sparsereg::loss::{self, Logistic, Loss, Separable};
 use sparsereg::penalty::L1;
 use sparsereg::prelude::*;
 use sparsereg::problem::Problem;
 use sparsereg::smooth::LinearPredictor;
 use sparsereg::solver::{BlockDescent, Solver, Start, Status};
 
-use crate::common::single;
+use crate::common::{Rng, single};
 
 const TRUTH: [f64; 6] = [2.0, 0.0, -1.0, 0.0, 0.0, 0.5];
 
@@ -61,7 +61,7 @@ fn constant_responses_are_their_own_fit() {
             let model = lasso.fit(&x, &y).unwrap();
             assert!((model.intercept() - value).abs() <= 2.0 * f64::EPSILON * value.abs(), "{model}");
             assert!(model.support().is_empty() && model.certificate().gap <= 1e-15 * value.abs(), "{model}");
-            assert!(lasso.lambda_max(&x, &y).unwrap() <= 1.0);
+            assert_eq!(lasso.lambda_max(&x, &y).unwrap(), 0.0);
         }
         for model in [
             QuantileLasso::new(0.1, 0.3).fit(&x, &y).map(|m| (m.intercept(), m.support())).unwrap(),
@@ -150,6 +150,51 @@ fn survival_models_with_unpenalised_features_are_certified() {
                 let lasso = lasso.with_lambda(share * largest).with(|lasso| lasso.nonnegative(nonnegative));
                 let model = lasso.fit(&x, &y).unwrap_or_else(|e| panic!("{seed}, {share}, {nonnegative}: {e}"));
                 assert!(model.certificate().relative_gap() <= 1e-8, "{seed}, {share}, {nonnegative}: {model}");
+            }
+        }
+    }
+}
+
+/// A rounded loss is below the loss by no more than the width, its gap is 0 at its gradient and what the definition says
+/// elsewhere, and its dual points are dual points of the loss.
+#[test]
+fn rounded_losses_are_next_to_theirs() {
+    let (n, mut rng) = (12, Rng::new(71));
+    let mut numbers = |size: f64| -> Vec<f64> { (0..n).map(|_| size * rng.normal()).collect() };
+    let weights: Vec<f64> = (0..n).map(|i| (i % 4) as f64).collect();
+    let (y, offset) = (numbers(1.0), numbers(0.3));
+    let root = loss::SquareRoot::new(y.clone(), n).with_weights(&weights).with_offset(offset.clone());
+    let huber = Separable::new(loss::Huber::new(0.5).unwrap(), y, n).with_weights(&weights).with_offset(offset);
+    for exact in [Box::new(root) as Box<dyn Loss>, Box::new(huber)] {
+        for width in [3.0, 0.1, 1e-6] {
+            let rounded = exact.smoothed(width).expect("a rounded loss");
+            for size in [1e-3, 1.0, 30.0] {
+                let (eta, other) = (numbers(size), numbers(1.0));
+                let below = exact.value(&eta) - rounded.value(&eta);
+                // A mean of weight 1.5, where the loss is a sum.
+                assert!((-1e-14 * size..=1.5 * width + 1e-14 * size).contains(&below), "{width}, {size}: {below:e}");
+                let at = |eta: &[f64]| {
+                    let mut u = vec![0.0; n];
+                    rounded.gradient(eta, &mut u);
+                    u
+                };
+                let (u, v) = (at(&eta), at(&other));
+                assert!(rounded.fenchel_young(&eta, &u).abs() <= 1e-14 * size.max(1.0), "{width}, {size}");
+                assert!(exact.fenchel_young(&eta, &u).is_finite() && exact.fenchel_young(&eta, &v).is_finite());
+                // F*(v) = ⟨v, η'⟩ − F(η') at the gradient v of η'.
+                let dot = |v: &[f64], eta: &[f64]| -> f64 { v.iter().zip(eta).map(|(v, e)| v * e).sum() };
+                let gap = rounded.value(&eta) - rounded.value(&other) + dot(&v, &other) - dot(&v, &eta);
+                let found = rounded.fenchel_young(&eta, &v);
+                assert!((found - gap).abs() <= 1e-12 * size.max(1.0), "{width}, {size}: {found} {gap}");
+                // The gradient, by differences.
+                for i in 0..n {
+                    let step = 1e-5 * width.min(1.0);
+                    let (mut up, mut down) = (eta.clone(), eta.clone());
+                    up[i] += step;
+                    down[i] -= step;
+                    let slope = (rounded.value(&up) - rounded.value(&down)) / (up[i] - down[i]);
+                    assert!((slope - u[i]).abs() <= 1e-3, "{width}, {size}, {i}: {slope} {}", u[i]);
+                }
             }
         }
     }
