@@ -76,11 +76,16 @@ fn constant_responses_are_their_own_fit() {
 /// as narrow as kinks.
 #[test]
 fn a_delta_that_is_tiny_beside_the_responses() {
-    let (x, y) = single(7, 60, 8);
-    for size in [1e3, 1e6, 1e10] {
-        let model = HuberLasso::new(0.02, 0.5).fit(&x, &(&y * size));
-        let model = model.unwrap_or_else(|error| panic!("{size:e}: {error}"));
-        assert!(model.certificate().relative_gap() <= 1e-6 && !model.support().is_empty(), "{size:e}: {model}");
+    for (seed, size) in (0..6).flat_map(|seed| [1e3, 1e6, 1e10].map(|size| (seed, size))) {
+        let (x, y) = single(seed, 60, 8);
+        for share in [0.3, 0.05, 0.005] {
+            let lasso = HuberLasso::new(0.0, 0.5);
+            let lasso = lasso.with_lambda(share * lasso.lambda_max(&x, &(&y * size)).unwrap());
+            let model = lasso.fit(&x, &(&y * size));
+            let model = model.unwrap_or_else(|error| panic!("{seed}, {size:e}, {share}: {error}"));
+            let c = model.certificate();
+            assert!(c.relative_gap() <= 1e-6 && !model.support().is_empty(), "{seed}, {size:e}, {share}: {model}");
+        }
     }
 }
 
@@ -121,13 +126,18 @@ fn a_start_without_curvature_that_is_better_than_zero_is_left() {
     let loss: Box<dyn Loss> = Box::new(Separable::new(Logistic, labels, n));
     let smooth = LinearPredictor::new(Dense::from_columns(columns, n, p).unwrap(), loss);
     let penalty = L1::new(p);
-    let problem = Problem::new(&smooth, &penalty, 1e-7);
     let solver = BlockDescent::default();
-    let best = solver.solve(&problem, Start::Zero, &mut ());
-    assert_eq!(best.status, Status::Converged, "{}", best.certificate);
-    let solution = solver.solve(&problem, Start::At(&[1e6, 0.0, 0.0]), &mut ());
-    assert_eq!(solution.status, Status::Converged, "{}", solution.certificate);
-    assert!((solution.certificate.objective - best.certificate.objective).abs() <= 2e-6 * best.certificate.scale);
+    for lambda in [1e-5, 1e-7, 1e-9] {
+        let problem = Problem::new(&smooth, &penalty, lambda);
+        let best = solver.solve(&problem, Start::Zero, &mut ());
+        assert_eq!(best.status, Status::Converged, "{}", best.certificate);
+        for size in [1e3, 1e5, 1e7, 1e8] {
+            let solution = solver.solve(&problem, Start::At(&[size, 0.0, 0.0]), &mut ());
+            assert_eq!(solution.status, Status::Converged, "{lambda}, {size}: {}", solution.certificate);
+            let apart = (solution.certificate.objective - best.certificate.objective).abs();
+            assert!(apart <= 2e-6 * best.certificate.scale, "{lambda}, {size}: {apart:e}");
+        }
+    }
 }
 
 /// There is a dual point of a partial likelihood only at multiples of its gradient: with features that are not penalised
