@@ -404,7 +404,7 @@ fn predictions<E: Estimator>(
                     if classes.len() > 1 && y.ncols() > 1 { format!(" of response {t}") } else { String::new() };
                 let reason = format!(
                     "no observation of class {class}{response} is left to train fold {fold} on; StratifiedKFold shares \
-                     the classes out"
+                     the classes out (of_responses, those of several responses)"
                 );
                 return Err(Error::IllPosed { reason });
             }

@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayBase, Data, Ix2};
 
 use crate::error::{Error, Result, check_length};
 use crate::partition::number_labels;
@@ -131,7 +131,8 @@ impl Folds for GroupedKFold {
     }
 }
 
-/// K folds in each of which every class has its share, shuffled once from a seed: what classes with few members need.
+/// K folds in each of which every class has its share, shuffled once from a seed: what classes with few members need. For
+/// several responses see [`of_responses`](Self::of_responses).
 ///
 /// ```
 /// use ndarray::array;
@@ -145,28 +146,35 @@ impl Folds for GroupedKFold {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StratifiedKFold {
     folds: usize,
-    classes: Vec<usize>,
+    /// Those of each response.
+    classes: Vec<Vec<usize>>,
     seed: u64,
 }
 
 impl StratifiedKFold {
     /// `folds` ≥ 2 folds; `labels` has the class of every observation: an array of responses, a `Vec` of names …
     pub fn new<'a, L: PartialOrd + 'a>(folds: usize, labels: impl IntoIterator<Item = &'a L>) -> Self {
-        let labels: Vec<&L> = labels.into_iter().collect();
-        let mut order: Vec<usize> = (0..labels.len()).collect();
-        // What is not comparable (NaN) comes last: a sort needs a total order.
-        let odd = |k: usize| labels[k].partial_cmp(labels[k]).is_none();
-        order.sort_by(|&a, &b| match labels[a].partial_cmp(labels[b]) {
-            Some(order) if !odd(a) && !odd(b) => order,
-            _ => odd(a).cmp(&odd(b)),
-        });
-        let mut classes = vec![0; labels.len()];
-        let mut class = 0;
-        for pair in order.windows(2) {
-            class += usize::from(labels[pair[0]] != labels[pair[1]]);
-            classes[pair[1]] = class;
-        }
-        Self { folds, classes, seed: 0 }
+        Self { folds, classes: vec![number_classes(&labels.into_iter().collect::<Vec<_>>())], seed: 0 }
+    }
+
+    /// For several responses, observations × responses: every class of every response has its share in every fold, as far
+    /// as all of them can, by iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011, On the stratification of
+    /// multi-label data), which deals out the rarest class first.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use sparsereg::cross_validation::{Folds, StratifiedKFold};
+    /// let y = array![[0, 1], [1, 0], [0, 0], [0, 1], [1, 0], [0, 0], [0, 0], [0, 0]];
+    /// for split in StratifiedKFold::of_responses(2, &y).splits(8)? {
+    ///     for t in 0..2 {
+    ///         assert_eq!(split.test.iter().filter(|&&i| y[[i, t]] == 1).count(), 1);
+    ///     }
+    /// }
+    /// # Ok::<(), sparsereg::Error>(())
+    /// ```
+    pub fn of_responses<L: PartialOrd>(folds: usize, labels: &ArrayBase<impl Data<Elem = L>, Ix2>) -> Self {
+        let each = labels.columns().into_iter().map(|column| number_classes(&column.iter().collect::<Vec<_>>()));
+        Self { folds, classes: each.collect(), seed: 0 }
     }
 
     /// The seed of the shuffle.
@@ -176,18 +184,73 @@ impl StratifiedKFold {
     }
 }
 
+/// The number of the class of each label, classes being sorted.
+fn number_classes<L: PartialOrd>(labels: &[&L]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..labels.len()).collect();
+    // What is not comparable (NaN) comes last: a sort needs a total order.
+    let odd = |k: usize| labels[k].partial_cmp(labels[k]).is_none();
+    order.sort_by(|&a, &b| match labels[a].partial_cmp(labels[b]) {
+        Some(order) if !odd(a) && !odd(b) => order,
+        _ => odd(a).cmp(&odd(b)),
+    });
+    let mut classes = vec![0; labels.len()];
+    let mut class = 0;
+    for pair in order.windows(2) {
+        class += usize::from(labels[pair[0]] != labels[pair[1]]);
+        classes[pair[1]] = class;
+    }
+    classes
+}
+
 impl Folds for StratifiedKFold {
     fn splits(&self, n: usize) -> Result<Vec<Split>> {
-        check_length("labels", n, self.classes.len())?;
+        check_length("labels", n, self.classes.first().map_or(0, Vec::len))?;
         let k = check_folds(self.folds, n)?;
         let mut order: Vec<usize> = (0..n).collect();
         shuffle(&mut order, self.seed);
-        order.sort_by_key(|&i| self.classes[i]);
-        // Dealt out class by class: folds and classes are even to within one.
-        let mut owner = vec![0; n];
-        order.iter().enumerate().for_each(|(position, &i)| owner[i] = position % k);
+        let owner = match &self.classes[..] {
+            [classes] => {
+                order.sort_by_key(|&i| classes[i]);
+                // Dealt out class by class: folds and classes are even to within one.
+                let mut owner = vec![0; n];
+                order.iter().enumerate().for_each(|(position, &i)| owner[i] = position % k);
+                owner
+            }
+            several => deal_out(several, &order, k),
+        };
         FoldIds::new(owner).splits(n)
     }
+}
+
+/// The fold of every observation, by iterative stratification: of the class with the fewest observations left, each goes
+/// to the fold that lacks most of it, among equals to the one that lacks most observations. (An empty fold lacks as much of
+/// everything as any, so none stays empty.)
+fn deal_out(classes: &[Vec<usize>], order: &[usize], k: usize) -> Vec<usize> {
+    let (n, none) = (order.len(), usize::MAX);
+    let mut owner = vec![none; n];
+    // Classes of all responses, numbered through; what is left of each, and what each fold has.
+    let counts: Vec<usize> = classes.iter().map(|c| c.iter().max().map_or(0, |m| m + 1)).collect();
+    let starts: Vec<usize> = counts.iter().scan(0, |sum, c| Some(std::mem::replace(sum, *sum + c))).collect();
+    let of = |i: usize| classes.iter().zip(&starts).map(move |(c, start)| start + c[i]);
+    let mut left = vec![0usize; counts.iter().sum()];
+    (0..n).for_each(|i| of(i).for_each(|class| left[class] += 1));
+    let mut has = vec![vec![0usize; left.len()]; k];
+    let mut sizes = vec![0usize; k];
+    while let Some(rarest) = (0..left.len()).filter(|&class| left[class] > 0).min_by_key(|&class| left[class]) {
+        for &i in order {
+            if owner[i] != none || !of(i).any(|class| class == rarest) {
+                continue;
+            }
+            let fold = (0..k).min_by_key(|&f| (has[f][rarest], sizes[f])).unwrap_or(0);
+            owner[i] = fold;
+            sizes[fold] += 1;
+            of(i).for_each(|class| {
+                has[fold][class] += 1;
+                left[class] -= 1;
+            });
+        }
+    }
+    owner
 }
 
 /// The user's own folds: observation i is judged in fold `ids[i]`.

@@ -4,6 +4,10 @@ pub use crate::certificate::Certificate;
 use crate::penalty::{BlockPenalty, Penalty};
 use crate::smooth::Smooth;
 
+/// What is taken from a dual point that stands outside of the domain of f* by rounding or by the last digits of the free
+/// coefficients.
+const SHRINKING: [f64; 4] = [1e-14, 1e-12, 1e-10, 1e-8];
+
 /// `minimise f(w) + λΩ(w)`.
 ///
 /// ```
@@ -187,6 +191,9 @@ impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
 
     /// The smaller of the gaps at the dual candidate and at the candidate times s ≤ 1, and its multiplier: penalties with a
     /// finite conjugate are feasible everywhere, and there no scaling is often the better point.
+    ///
+    /// What makes a candidate orthogonal to the free columns may put it outside of the domain of f* by as little as it
+    /// moves it: then a multiple that is smaller by as little is inside.
     fn scaled_gap(&self, at: &S::Point, dual: &S::Dual, s: f64, penalty_gap: impl Fn(f64) -> f64) -> (f64, f64) {
         let gap_at = |s: f64| {
             let gap = penalty_gap(s);
@@ -198,6 +205,11 @@ impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
             if scaled < best.0 || best.0.is_nan() {
                 best = (scaled, s);
             }
+        }
+        let s = s.min(1.0);
+        if best.0 == f64::INFINITY && penalty_gap(s).is_finite() {
+            let inside = SHRINKING.iter().map(|by| (gap_at(s * (1.0 - by)), s * (1.0 - by)));
+            return inside.into_iter().find(|(gap, _)| gap.is_finite()).unwrap_or(best);
         }
         best
     }

@@ -7,7 +7,7 @@ use ndarray::{Array, Array2, ArrayBase, ArrayView, Axis, Data};
 
 use crate::design::{AnyDesign, AsDesign, Dense};
 use crate::error::{Error, Result, check_length};
-use crate::estimator::family::{Family, Probabilistic, Responses, Shapes};
+use crate::estimator::family::{Cox, Family, Probabilistic, Responses, Shapes};
 use crate::estimator::glm::responses;
 use crate::estimator::model::Fitted;
 use crate::estimator::{Model, Offset, Scoring, Shape, scoring};
@@ -202,6 +202,29 @@ impl<F: Shapes<D>, D: Shape> GlmModel<F, D> {
             eta.indexed_iter_mut().for_each(|((i, t), eta)| *eta += offset[t * n + i]);
         }
         Ok(eta)
+    }
+}
+
+impl<D> GlmModel<Cox, D> {
+    /// The same model for observations of these strata, which those of the fit need not have: what follows is for x with as
+    /// many rows. Coefficients are those of all strata, and who is compared with whom is all that strata say, so that it
+    /// does not take a stratum's baseline hazard to score its observations. A model that is fitted to strata scores only
+    /// the rows of the fit without this.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use sparsereg::prelude::*;
+    /// let x = array![[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]];
+    /// let y = array![[2.0, 1.0], [1.0, 1.0], [20.0, 1.0], [10.0, 1.0]];
+    /// let model = Lasso::new(0.01).loss(Cox::default().strata(vec![0, 0, 1, 1])).fit(&x, &y)?;
+    /// let (new, times) = (array![[1.0, 1.0], [0.0, 0.0], [5.0, 0.0]], array![[3.0, 1.0], [4.0, 1.0], [9.0, 1.0]]);
+    /// // The first two are compared, the third with nobody.
+    /// assert_eq!(model.with_strata(vec![7, 7, 8]).score(&new, &times)?, 1.0);
+    /// assert!(model.score(&new, &times).is_err());
+    /// # Ok::<(), sparsereg::Error>(())
+    /// ```
+    pub fn with_strata(&self, strata: impl Into<Vec<usize>>) -> Self {
+        Self { family: self.family.clone().strata(strata), ..self.clone() }
     }
 }
 

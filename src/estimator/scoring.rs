@@ -168,7 +168,8 @@ fn auc(scores: &[f64], y: &[f64], weights: Option<&[f64]>) -> Result<f64> {
         negatives += down;
     }
     if positives == 0.0 || negatives == 0.0 {
-        let reason = "observations of one class have no ROC curve; StratifiedKFold keeps both classes in every fold";
+        let reason = "observations of one class have no ROC curve; StratifiedKFold keeps both classes in every fold \
+                      (of_responses, for several responses)";
         return Err(Error::IllPosed { reason: reason.into() });
     }
     Ok(wrong / (positives * negatives))

@@ -357,6 +357,23 @@ impl<P: BlockPenalty> Prepared<'_, P> {
             let solver = |p: &Problem<'_, Predictor<'_>, _>, start: Start<'_>, s: Stopping, w: &mut dyn Watch| {
                 options.method.solve(p, start, s, w)
             };
+            if kinked.begins_as_it_is() {
+                let stopping = *options.method.stopping();
+                let mut method = options.method.clone();
+                *method.stopping_mut() = Kinked::<WithFreeColumn<P>>::first_try(stopping);
+                let mut tries = Vec::with_capacity(lambdas.len());
+                method.solve_path(&self.problem(0.0), lambdas, watch, &mut |solution: Solution| {
+                    let cancelled = solution.status == Status::Cancelled;
+                    tries.push(solution);
+                    if cancelled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                });
+                for (&lambda, first) in lambdas.iter().zip(tries) {
+                    if sink(kinked.finish(lambda, first, stopping, &solver, watch)).is_break() {
+                        break;
+                    }
+                }
+                return all;
+            }
             kinked.solve_path(lambdas, *options.method.stopping(), &solver, watch, &mut sink);
             return all;
         }

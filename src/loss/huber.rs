@@ -59,8 +59,48 @@ impl PointwiseLoss for Huber {
         1.0
     }
 
+    /// The parabola wider by as much as lowers what is linear by `width`. Where nearly all residuals are beyond a δ that is
+    /// tiny beside them, the loss is the absolute one for all that Newton's steps can see.
+    fn smoothed(&self, width: f64) -> Option<Box<dyn PointwiseLoss>> {
+        let parameter = 1.0 + 2.0 * (width / self.delta) / self.delta;
+        parameter.is_finite().then(|| Box::new(WideHuber(Envelope { width: parameter, ..self.envelope() })) as Box<_>)
+    }
+
+    fn kinks_are_rare(&self) -> bool {
+        true
+    }
+
     fn fenchel_young(&self, y: f64, eta: f64, u: f64) -> f64 {
         self.envelope().fenchel_young(y - eta, -u)
+    }
+}
+
+/// Huber's loss with a parabola of another curvature; the domain of the conjugate is the same.
+struct WideHuber(Envelope);
+
+impl PointwiseLoss for WideHuber {
+    fn value(&self, y: f64, eta: f64) -> f64 {
+        self.0.value(y - eta)
+    }
+
+    fn slope(&self, y: f64, eta: f64) -> f64 {
+        -self.0.slope(y - eta)
+    }
+
+    fn curvature(&self, y: f64, eta: f64) -> f64 {
+        self.0.curvature(y - eta)
+    }
+
+    fn conjugate(&self, y: f64, u: f64) -> f64 {
+        self.0.conjugate(-u) + u * y
+    }
+
+    fn smoothness(&self, _y: f64) -> f64 {
+        1.0 / self.0.width
+    }
+
+    fn fenchel_young(&self, y: f64, eta: f64, u: f64) -> f64 {
+        self.0.fenchel_young(y - eta, -u)
     }
 }
 

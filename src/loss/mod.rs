@@ -59,6 +59,11 @@ pub trait Loss: Sync {
     fn smoothed(&self, _width: f64) -> Option<Box<dyn Loss>> {
         None
     }
+    /// Whether a loss with a [`smoothed`](Self::smoothed) one next to it is to be minimised as it is first, as most answers
+    /// are far from its kinks. False, the default, is for losses with kinks everywhere.
+    fn kinks_are_rare(&self) -> bool {
+        false
+    }
     /// The squared loss itself, for which there are shorter ways: its Hessian is the same everywhere.
     #[doc(hidden)]
     fn as_squared(&self) -> Option<&Squared> {
@@ -75,7 +80,7 @@ pub enum Hessian<'a> {
     Diagonal(Vec<f64>),
     /// One symmetric q×q matrix per observation: entry (s, t) of observation i is `[(s·q + t)·n + i]`.
     PerRow(Vec<f64>),
-    /// `out ← ∇²F v`, for losses that couple observations; one response.
+    /// `out ← ∇²F v` for n·q values, for losses that couple observations.
     Operator(Apply<'a>),
 }
 
@@ -136,6 +141,9 @@ where
     }
     fn smoothed(&self, width: f64) -> Option<Box<dyn Loss>> {
         (**self).smoothed(width)
+    }
+    fn kinks_are_rare(&self) -> bool {
+        (**self).kinks_are_rare()
     }
     fn as_squared(&self) -> Option<&Squared> {
         (**self).as_squared()

@@ -22,6 +22,11 @@ pub trait PointwiseLoss: Sync {
         None
     }
 
+    /// See [`Loss::kinks_are_rare`].
+    fn kinks_are_rare(&self) -> bool {
+        false
+    }
+
     /// `ℓ(y, η) + ℓ*(y, u) − uη ≥ 0`; worth a formula of its own where the three terms cancel.
     fn fenchel_young(&self, y: f64, eta: f64, u: f64) -> f64 {
         let conjugate = self.conjugate(y, u);
@@ -55,6 +60,9 @@ where
     }
     fn smoothed(&self, width: f64) -> Option<Box<dyn PointwiseLoss>> {
         (**self).smoothed(width)
+    }
+    fn kinks_are_rare(&self) -> bool {
+        (**self).kinks_are_rare()
     }
     fn fenchel_young(&self, y: f64, eta: f64, u: f64) -> f64 {
         (**self).fenchel_young(y, eta, u)
@@ -176,5 +184,9 @@ impl<L: PointwiseLoss> Loss for Separable<L> {
         let pointwise = self.pointwise.smoothed(width)?;
         let (y, share, offset) = (self.y.clone(), self.share.clone(), self.offset.clone());
         Some(Box::new(Separable { pointwise, y, nrows: self.nrows, share, offset }))
+    }
+
+    fn kinks_are_rare(&self) -> bool {
+        self.pointwise.kinks_are_rare()
     }
 }

@@ -7,7 +7,9 @@ use crate::loss::{Hessian, Loss};
 ///
 /// With the scaled residual `z = √(s/n)(y − o − η)` the gradient is `−√(s/n) z/‖z‖` and the Hessian
 /// `√(s/n) (I − zzᵀ/‖z‖²) √(s/n) / ‖z‖`. `F*(u) = ⟨u, y − o⟩` where `‖u/√(s/n)‖ ≤ 1`, else ∞. F has no gradient at z = 0;
-/// there 0 stands for it, which is a subgradient.
+/// there 0 stands for it, which is a subgradient. The answer is there where λ is small and y is free of noise, and for a
+/// constant y: [`smoothed`](Loss::smoothed) is the root with one more residual μ that does not move, less μ:
+/// `F_μ(η) = √(‖z‖² + μ²) − μ`, between F − μ and F, with `F_μ*(u) = ⟨u, y − o⟩ + μ(1 − √(1 − ‖u/√(s/n)‖²))`.
 ///
 /// ```
 /// use sparsereg::loss::{Loss, SquareRoot};
@@ -22,13 +24,15 @@ pub struct SquareRoot {
     /// √(s_i/n).
     root: Vec<f64>,
     offset: Option<Vec<f64>>,
+    /// μ; 0 for the root itself.
+    width: f64,
 }
 
 impl SquareRoot {
     /// `y` is task-major: the `nrows` values of the first response, then those of the second …
     pub fn new(y: Vec<f64>, nrows: usize) -> Self {
         let root = vec![(1.0 / nrows as f64).sqrt(); nrows];
-        Self { y, nrows, root, offset: None }
+        Self { y, nrows, root, offset: None, width: 0.0 }
     }
 
     /// Weights s_i ≥ 0, one per observation, taken as they are.
@@ -61,7 +65,7 @@ impl SquareRoot {
         self.root[if k < self.nrows { k } else { k % self.nrows }]
     }
 
-    /// z and ‖z‖.
+    /// z and √(‖z‖² + μ²).
     fn residual(&self, eta: &[f64]) -> (Vec<f64>, f64) {
         let offset = |k: usize| self.offset.as_ref().map_or(0.0, |o| o[k]);
         let one = |(k, (y, eta)): (usize, (&f64, &f64))| {
@@ -69,7 +73,7 @@ impl SquareRoot {
             if root == 0.0 { 0.0 } else { root * (y - (eta + offset(k))) }
         };
         let z: Vec<f64> = self.y.iter().zip(eta).enumerate().map(one).collect();
-        let norm = norm(&z);
+        let norm = norm(&z).hypot(self.width);
         (z, norm)
     }
 }
@@ -93,7 +97,9 @@ impl Loss for SquareRoot {
     }
 
     fn value(&self, eta: &[f64]) -> f64 {
-        self.residual(eta).1
+        let (z, length) = self.residual(eta);
+        // √(‖z‖² + μ²) − μ without cancellation.
+        if self.width == 0.0 { length } else { norm(&z) * (norm(&z) / (length + self.width)) }
     }
 
     fn gradient(&self, eta: &[f64], u: &mut [f64]) {
@@ -119,6 +125,12 @@ impl Loss for SquareRoot {
         if size > 1.0 + (8.0 + (q.len() as f64).sqrt()) * f64::EPSILON {
             return f64::INFINITY;
         }
+        if self.width > 0.0 {
+            // That of the root for the vectors (z, μ) and (q, √(1 − ‖q‖²)), the second of which has the norm 1.
+            let rest = (1.0 - size.min(1.0) * size.min(1.0)).sqrt() - self.width / length;
+            let turn: f64 = q.iter().zip(&z).map(|(q, z)| q - z / length).map(|d| d * d).sum();
+            return 0.5 * length * (turn + rest * rest);
+        }
         if length == 0.0 || size == 0.0 {
             return length;
         }
@@ -127,7 +139,16 @@ impl Loss for SquareRoot {
     }
 
     fn smoothness(&self) -> f64 {
-        f64::INFINITY
+        let largest = self.root.iter().fold(0.0, |m: f64, root| m.max(root * root));
+        if self.width == 0.0 { f64::INFINITY } else { largest / self.width }
+    }
+
+    fn smoothed(&self, width: f64) -> Option<Box<dyn Loss>> {
+        (self.width == 0.0).then(|| Box::new(Self { width, ..self.clone() }) as Box<dyn Loss>)
+    }
+
+    fn kinks_are_rare(&self) -> bool {
+        true
     }
 
     fn hessian(&self, eta: &[f64]) -> Hessian<'_> {

@@ -8,10 +8,10 @@ use crate::design::Design;
 use crate::loss::Loss;
 use crate::penalty::BlockPenalty;
 use crate::problem::Problem;
-use crate::smooth::LinearPredictor;
+use crate::smooth::{LinearPredictor, Smooth};
 use crate::solver::compression::Compressed;
 use crate::solver::engine::Engine;
-use crate::solver::{Run, Solution, Solver, Start, Stopping, Watch};
+use crate::solver::{Run, Solution, Solver, Start, Status, Stopping, Watch};
 
 /// Which form of the quadratic model the inner loop sweeps over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,6 +64,21 @@ impl Default for BlockDescent {
     }
 }
 
+/// The start, or none where zero is better: far out, losses have neither curvature nor a
+/// gradient that shows the way back (weights p(1 − p) of probabilities that are 0 and 1 in all their digits).
+fn no_worse_than_zero<'s, D: Design, L: Loss, P: BlockPenalty>(
+    problem: &Problem<'_, LinearPredictor<D, L>, P>,
+    start: Start<'s>,
+) -> Start<'s> {
+    // The squared loss has the same curvature everywhere.
+    let (Start::At(w), false) = (start, problem.smooth.loss().as_squared().is_some()) else { return start };
+    if w.len() != problem.len() {
+        return Start::Zero;
+    }
+    // NaN is no start either.
+    if problem.objective(w) <= problem.objective(&problem.smooth.origin()) { start } else { Start::Zero }
+}
+
 impl<D: Design, L: Loss, P: BlockPenalty> Solver<LinearPredictor<D, L>, P> for BlockDescent {
     fn solve(
         &self,
@@ -71,11 +86,24 @@ impl<D: Design, L: Loss, P: BlockPenalty> Solver<LinearPredictor<D, L>, P> for B
         start: Start<'_>,
         watch: &mut dyn Watch,
     ) -> Solution {
+        let start = no_worse_than_zero(problem, start);
         let mut engine = Engine::new(self, problem, start);
         if let Some(small) = Compressed::new(&mut engine, &[problem.lambda]) {
             return small.solve(self, problem, start, watch);
         }
-        engine.solve_one(problem.lambda, watch)
+        let solution = engine.solve_one(problem.lambda, watch);
+        let limit = self.stopping.max_iterations;
+        let stuck = solution.status == Status::IterationLimit && solution.iterations < limit;
+        if !(stuck && matches!(start, Start::At(_))) {
+            return solution;
+        }
+        // Better than zero, but a place without a way down: from zero there is one.
+        let stopping = Stopping { max_iterations: limit - solution.iterations, ..self.stopping };
+        let rest = Self { stopping, ..self.clone() };
+        let mut again = Engine::new(&rest, problem, Start::Zero);
+        again.started = engine.started;
+        let second = again.solve_one(problem.lambda, watch);
+        Solution { iterations: solution.iterations + second.iterations, ..second }
     }
 
     fn solve_path(
@@ -88,6 +116,7 @@ impl<D: Design, L: Loss, P: BlockPenalty> Solver<LinearPredictor<D, L>, P> for B
     ) {
         // The start is the model without penalised columns: those of a λ that is walked, not of the problem's own.
         let problem = &Problem { lambda: lambdas.first().copied().unwrap_or(problem.lambda), ..*problem };
+        let start = no_worse_than_zero(problem, start);
         let mut engine = Engine::new(self, problem, start);
         if let Some(small) = Compressed::new(&mut engine, lambdas) {
             return small.solve_path(self, problem, lambdas, start, watch, sink);

@@ -47,6 +47,10 @@ const LOOKS: usize = 8;
 /// Share of the wanted gap that the inner problem may use up; the rest is for what lies outside the working set.
 const INSIDE: f64 = 0.4;
 
+/// Share of the scale, and less with each pass, where the gap of all columns is not known although that of the working set
+/// is.
+const UNKNOWN: f64 = 1e-3;
+
 /// Share of the wanted gap that a sweep may leave on the table.
 const NEGLIGIBLE: f64 = 1e-8;
 
@@ -229,7 +233,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         let mut inner_gap = f64::INFINITY;
         let mut best_gap = f64::INFINITY;
         let mut pruned_at = f64::INFINITY;
-        let mut last_gap = f64::INFINITY;
+        let mut last = (f64::INFINITY, f64::INFINITY);
         let (mut idle, mut frozen) = (0, 0);
         let mut outer = 0;
         loop {
@@ -268,7 +272,12 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
 
             // Inner problem: as exact as the outer gap deserves, and tighter each time that no block was missing.
             let ambition = if added > 0 { 0.1 * certificate.gap } else { 0.1 * inner_gap.min(certificate.gap) };
-            inner_gap = ambition.max(INSIDE * target).min(certificate.gap);
+            inner_gap = if certificate.gap.is_finite() {
+                ambition.max(INSIDE * target).min(certificate.gap)
+            } else {
+                // A loss may have dual points only next to the answer (constraints without a penalty in a partial likelihood).
+                UNKNOWN * inner_gap.min(self.scale)
+            };
             if added == 0 {
                 inner_gap = inner_gap.min(0.3 * certificate.gap);
             }
@@ -297,8 +306,12 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             self.fit_free();
 
             // Nothing moves any more and the gap is open: another hundred thousand passes would change nothing.
-            frozen = if added == 0 && certificate.gap.to_bits() == last_gap.to_bits() { frozen + 1 } else { 0 };
-            last_gap = certificate.gap;
+            // A gap that is not known yet may stay so while coefficients move.
+            let now = (certificate.gap, certificate.kkt);
+            let known = now.0.is_finite();
+            let same = now.0.to_bits() == last.0.to_bits() && (known || now.1.to_bits() == last.1.to_bits());
+            frozen = if added == 0 && same { frozen + 1 } else { 0 };
+            last = now;
             if frozen >= 4 {
                 let (certificate, _) = self.certify(lambda, &alive, true);
                 let stalled = certificate.gap <= 1e3 * certificate.rounding;

@@ -290,7 +290,16 @@ fn products<D: Design>(
             match hessian {
                 Hessian::Diagonal(h) => by_weights(&h[t * n..(t + 1) * n], &mut part),
                 Hessian::PerRow(h) => by_weights(&h[(s * q + t) * n..(s * q + t + 1) * n], &mut part),
-                Hessian::Operator(apply) => products_by_images(design, (&cols, &other_cols), apply, &mut part),
+                Hessian::Operator(apply) => {
+                    // What a column as a prediction of response t does to response s.
+                    let coupled = |x: &[f64], out: &mut [f64]| {
+                        let (mut input, mut output) = (vec![0.0; n * q], vec![0.0; n * q]);
+                        input[t * n..(t + 1) * n].copy_from_slice(x);
+                        apply(&input, &mut output);
+                        out.copy_from_slice(&output[s * n..(s + 1) * n]);
+                    };
+                    products_by_images(design, (&cols, &other_cols), &coupled, &mut part);
+                }
             }
             for (part, &b) in part.chunks_exact(rows.len()).zip(&others) {
                 for (&v, &a) in part.iter().zip(&rows) {

@@ -3,12 +3,13 @@
 //!
 //! The dual points of a smoothed loss are dual points of the loss itself, so what is certified is the problem that was
 //! asked for: its objective, and a duality gap in which the smoothing is contained. The rounding of the kinks is narrowed
-//! from answer to answer until that gap is small enough.
+//! from answer to answer until that gap is small enough. A loss with rare kinks is minimised as it is first, and rounded
+//! only where that comes to no end.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use crate::design::AnyDesign;
+use crate::design::{AnyDesign, Design};
 use crate::loss::Loss;
 use crate::penalty::{BlockPenalty, Penalty};
 use crate::problem::{Certificate, Problem};
@@ -34,6 +35,11 @@ const SMALLEST: f64 = 1e-200;
 /// Share of the wanted gap that is left to a smoothed problem.
 const SHARE: f64 = 0.25;
 
+/// Most iterations on a loss with rare kinks before they are rounded.
+const AS_IT_IS: usize = 2000;
+/// Free coefficients are at their best if their gradient is below this share of the norms of column and dual point.
+const STATIONARY: f64 = 1e-6;
+
 /// F∘X with kinks rounded over this width; `None` if there are none.
 fn rounded<'a>(smooth: &'a Predictor<'_>, width: f64) -> Option<Predictor<'a>> {
     Some(LinearPredictor::new(smooth.design().reborrow(), smooth.loss().smoothed(width)?))
@@ -46,6 +52,13 @@ pub(crate) fn null_model(smooth: &Predictor<'_>, free: &[usize]) -> Vec<f64> {
     if free.is_empty() || rounded(smooth, 1.0).is_none() {
         return smooth.null(free);
     }
+    let rare = smooth.loss().kinks_are_rare();
+    if rare {
+        let null = smooth.null(free);
+        if is_stationary(smooth, free, &null) {
+            return null;
+        }
+    }
     let narrowest = NARROWEST * width;
     while width > narrowest
         && let Some(rounded) = rounded(smooth, width)
@@ -53,7 +66,20 @@ pub(crate) fn null_model(smooth: &Predictor<'_>, free: &[usize]) -> Vec<f64> {
         rounded.fit_free(free, &mut w);
         width *= NARROWING;
     }
+    if rare {
+        smooth.fit_free(free, &mut w);
+    }
     w
+}
+
+/// Whether the coefficients of the free columns are where they are best, those of the others being what they are.
+fn is_stationary(smooth: &Predictor<'_>, free: &[usize], w: &[f64]) -> bool {
+    let (design, q, u) = (smooth.design(), smooth.nresponses(), smooth.point(w).u);
+    let mut gradient = vec![0.0; free.len() * q];
+    design.dot_scattered(free, &u, &mut gradient);
+    let size = STATIONARY * crate::kernels::sq_norm(&u).sqrt();
+    let mut each = free.iter().zip(gradient.chunks_exact(q));
+    each.all(|(&j, g)| g.iter().all(|g| g.abs() <= size * design.sq_norm(j).sqrt()))
 }
 
 /// Solves a smooth problem.
@@ -70,7 +96,7 @@ pub(crate) struct Kinked<'a, 'd, P> {
 }
 
 impl<'a, 'd, P: BlockPenalty> Kinked<'a, 'd, P> {
-    /// `None` if the loss is smooth.
+    /// `None` if the loss has no kinks, and nothing as hard as one.
     pub fn new(smooth: &'a Predictor<'d>, penalty: &'a P) -> Option<Self> {
         smooth.loss().smoothed(1.0)?;
         let null = null_model(smooth, &penalty.free_columns(1.0));
@@ -89,6 +115,12 @@ impl<'a, 'd, P: BlockPenalty> Kinked<'a, 'd, P> {
 
     /// That of the narrowest rounding of which the null model's dual point has all digits.
     pub fn lambda_max(&self) -> f64 {
+        if self.is_perfect() {
+            return 0.0;
+        }
+        if self.begins_as_it_is() {
+            return Problem::new(self.smooth, self.penalty, 0.0).lambda_max();
+        }
         let width = 1e-9 * self.scale;
         let Some(rounded) = self.rounded(width).filter(|_| width > 0.0) else { return 0.0 };
         let free = self.penalty.free_columns(1.0);
@@ -105,8 +137,70 @@ impl<'a, 'd, P: BlockPenalty> Kinked<'a, 'd, P> {
         self.penalty.critical_lambda(&g)
     }
 
+    /// Whether the null model has no loss that could be told from rounding: 0 is a subgradient there, and proves it.
+    fn is_perfect(&self) -> bool {
+        self.scale <= self.smooth.rounding(&self.smooth.point(&self.null))
+    }
+
+    /// Whether kinks are rare, so that the first try is at the loss itself.
+    pub fn begins_as_it_is(&self) -> bool {
+        self.smooth.loss().kinks_are_rare() && !self.is_perfect()
+    }
+
+    /// When the first try ends.
+    pub fn first_try(stopping: Stopping) -> Stopping {
+        Stopping { max_iterations: stopping.max_iterations.min(AS_IT_IS), ..stopping }
+    }
+
     /// Solves for one λ; `solver` solves a smooth problem to a relative gap.
     pub fn solve(
+        &self,
+        lambda: f64,
+        start: Start<'_>,
+        stopping: Stopping,
+        solver: SmoothSolver<'_, P>,
+        watch: &mut dyn Watch,
+    ) -> Solution {
+        if self.is_perfect() {
+            let status = if self.scale == 0.0 { Status::Converged } else { Status::Stalled };
+            let rounding = self.smooth.rounding(&self.smooth.point(&self.null));
+            let (objective, gap, kkt, scale) = (self.value(&self.null), self.scale, 0.0, self.scale);
+            let certificate = Certificate { objective, gap, rounding, kkt, scale };
+            return Solution { coefficients: self.null.clone(), certificate, status, iterations: 0 };
+        }
+        if !self.begins_as_it_is() {
+            return self.round(lambda, start, stopping, solver, watch);
+        }
+        let started = Instant::now();
+        let problem = Problem::new(self.smooth, self.penalty, lambda);
+        let first = solver(&problem, start, Self::first_try(stopping), watch);
+        let time_limit = stopping.time_limit.map(|limit| limit.saturating_sub(started.elapsed()));
+        self.finish(lambda, first, Stopping { time_limit, ..stopping }, solver, watch)
+    }
+
+    /// A better answer than that of the first try, if it has come to no end.
+    pub fn finish(
+        &self,
+        lambda: f64,
+        first: Solution,
+        stopping: Stopping,
+        solver: SmoothSolver<'_, P>,
+        watch: &mut dyn Watch,
+    ) -> Solution {
+        let left = stopping.max_iterations.saturating_sub(first.iterations);
+        if first.status != Status::IterationLimit || left == 0 {
+            return first;
+        }
+        // Not from that answer: at a kink there is no way down.
+        let stopping = Stopping { max_iterations: left, ..stopping };
+        let second = self.round(lambda, Start::Zero, stopping, solver, watch);
+        let iterations = first.iterations + second.iterations;
+        let better = first.certificate.gap.is_nan() || second.certificate.gap <= first.certificate.gap;
+        if better { Solution { iterations, ..second } } else { Solution { iterations, status: second.status, ..first } }
+    }
+
+    /// Solves problems with kinks that are less and less rounded.
+    fn round(
         &self,
         lambda: f64,
         start: Start<'_>,

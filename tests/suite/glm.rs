@@ -784,3 +784,105 @@ fn constraints_without_a_penalty_are_fitted() {
     let (a, b) = (none.certificate(), little.certificate());
     assert!((a.objective - b.objective).abs() <= 2e-6 * a.scale, "{a}\n{b}");
 }
+
+/// Folds of several responses: the rare classes of all of them are dealt out, where those of the first alone would not be.
+#[test]
+fn folds_of_several_responses_have_all_classes() {
+    let mut rng = Rng::new(61);
+    let n = 90;
+    // 6 of 90, 9 of 90 and about 45; the rare ones come in runs.
+    let y = Array2::from_shape_fn((n, 3), |(i, t)| {
+        f64::from(u8::from(match t {
+            0 => i < 6,
+            1 => (40..49).contains(&i),
+            _ => rng.uniform() < 0.5,
+        }))
+    });
+    for seed in 0..5 {
+        let splits = StratifiedKFold::of_responses(3, &y).seed(seed).splits(n).unwrap();
+        let mut seen: Vec<usize> = splits.iter().flat_map(|s| s.test.clone()).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..n).collect::<Vec<_>>());
+        for split in &splits {
+            let positives = |t: usize| split.test.iter().filter(|&&i| y[[i, t]] == 1.0).count();
+            assert_eq!((positives(0), positives(1)), (2, 3));
+            let share = positives(2) as f64 - y.column(2).sum() / 3.0;
+            assert!(share.abs() <= 2.0 && split.test.len().abs_diff(n / 3) <= 2, "{share} {}", split.test.len());
+        }
+    }
+    assert_ne!(
+        StratifiedKFold::of_responses(3, &y).splits(n).unwrap(),
+        StratifiedKFold::of_responses(3, &y).seed(1).splits(n).unwrap()
+    );
+    // One column is what `new` does.
+    let first = y.column(0).to_owned();
+    let matrix = y.slice(ndarray::s![.., ..1]);
+    let (one, new) = (StratifiedKFold::of_responses(3, &matrix), StratifiedKFold::new(3, &first));
+    assert_eq!(one.splits(n).unwrap(), new.splits(n).unwrap());
+    // More folds than some class has members; and every label its own class.
+    assert_eq!(StratifiedKFold::of_responses(8, &y).splits(n).unwrap().len(), 8);
+    let unique = Array2::from_shape_fn((7, 2), |(i, t)| 10 * i + t);
+    assert_eq!(StratifiedKFold::of_responses(7, &unique).splits(7).unwrap().len(), 7);
+    let length = StratifiedKFold::of_responses(3, &y).splits(n - 1);
+    assert!(matches!(length, Err(Error::Length { argument: "labels", .. })), "{length:?}");
+
+    // Cross-validation by every measure, which folds in runs do not allow.
+    let x = Array2::from_shape_fn((n, 6), |(i, j)| rng.normal() + if j < 3 { y[[i, j]] } else { 0.0 });
+    for scoring in [Scoring::Auc, Scoring::Misclassification, Scoring::Deviance, Scoring::MeanSquaredError] {
+        let lasso = MultiTaskLogisticLasso::default().scoring(scoring);
+        let grid = Grid::values(vec![1.0, 0.02]);
+        let cv = lasso.cross_validate_on(&x, &y, &StratifiedKFold::of_responses(3, &y), grid.clone()).unwrap();
+        let mean = &cv.curve().mean;
+        match scoring {
+            Scoring::Auc => assert!(mean[0] == 0.5 && mean[1] < 0.45, "{cv}"),
+            _ => assert!(mean.iter().all(|m| m.is_finite()), "{cv}"),
+        }
+        let runs = lasso.cross_validate_on(&x, &y, &KFold::blocked(3), grid);
+        assert!(matches!(&runs, Err(Error::IllPosed { reason }) if reason.contains("of_responses")), "{runs:?}");
+    }
+    // The area is the mean of those of the responses.
+    let model = MultiTaskLogisticLasso::new(0.02).fit(&x, &y).unwrap();
+    let eta = model.decision_function(&x).unwrap();
+    let mut wrong = 0.0;
+    for t in 0..3 {
+        let (mut pairs, mut bad) = (0.0, 0.0);
+        for i in (0..n).filter(|&i| y[[i, t]] == 1.0) {
+            for j in (0..n).filter(|&j| y[[j, t]] == 0.0) {
+                pairs += 1.0;
+                bad += f64::from(u8::from(eta[[i, t]] < eta[[j, t]]))
+                    + 0.5 * f64::from(u8::from(eta[[i, t]] == eta[[j, t]]));
+            }
+        }
+        wrong += bad / pairs / 3.0;
+    }
+    assert!((model.error(&x, &y, Scoring::Auc).unwrap() - wrong).abs() < 1e-12);
+}
+
+/// Observations of strata that the fit has not seen are compared within them.
+#[test]
+fn survival_models_score_strata_that_they_have_not_seen() {
+    let (n, p) = (60, 4);
+    let (x, score) = single(67, n, p);
+    let y = Array2::from_shape_fn((n, 2), |(i, t)| if t == 0 { (-0.2 * score[i]).exp() } else { 1.0 });
+    let strata: Vec<usize> = (0..n).map(|i| i % 2).collect();
+    let model = Lasso::new(0.02).loss(Cox::default().strata(strata)).fit(&x, &y).unwrap();
+    let half = (x.slice(ndarray::s![..20, ..]), y.slice(ndarray::s![..20, ..]));
+    let length = model.score(&half.0, &half.1);
+    assert!(matches!(length, Err(Error::Length { argument: "strata", expected: 20, found: 60 })), "{length:?}");
+    // Two new strata are two data sets, weighted by their pairs.
+    let new: Vec<usize> = (0..20).map(|i| 5 + usize::from(i < 8)).collect();
+    let both = model.with_strata(new);
+    let part = |rows: std::ops::Range<usize>| {
+        let len = rows.len();
+        let of = |a: &Array2<f64>| a.slice(ndarray::s![rows.clone(), ..]).to_owned();
+        let c = model.with_strata(vec![3; len]).score(&of(&x), &of(&y)).unwrap();
+        (c, (len * (len - 1) / 2) as f64)
+    };
+    let (first, second) = (part(0..8), part(8..20));
+    let expected = (first.0 * first.1 + second.0 * second.1) / (first.1 + second.1);
+    assert!((both.score(&half.0, &half.1).unwrap() - expected).abs() < 1e-12 && expected < 1.0, "{expected}");
+    assert!(both.error(&half.0, &half.1, Scoring::Deviance).unwrap().is_finite());
+    // Nobody to compare with.
+    let alone = model.with_strata((0..20).collect::<Vec<_>>()).score(&half.0, &half.1);
+    assert!(matches!(alone, Err(Error::IllPosed { .. })), "{alone:?}");
+}

@@ -39,7 +39,7 @@ impl Cox {
     }
 
     /// The stratum of every observation of the fit: each has a baseline hazard of its own, and observations are compared
-    /// within it.
+    /// within it. Other observations are scored with theirs: [`with_strata`](crate::estimator::GlmModel::with_strata).
     ///
     /// ```
     /// use ndarray::array;

@@ -6,7 +6,8 @@ use crate::loss::{self, Loss};
 
 /// Square-root lasso: `F(η) = √(1/n Σ_i s_i (y_i − η_i)²)`, one root over all responses. The best λ does not depend on the size
 /// of the noise: with standardised features about `√(2 log(p)/n)` (Belloni, Chernozhukov and Wang 2011). Where λ is so small
-/// that the residual vanishes, there is nothing left to minimise.
+/// that the residual vanishes, the root has a kink, and what is minimised is a sequence of losses with the kink rounded; the
+/// certificate stays that of the root.
 ///
 /// ```
 /// use ndarray::{Array1, Array2};
