@@ -13,8 +13,9 @@
 //! | [`irrepresentable`] | whether the lasso can find a support | `n s p` | Zhao & Yu 2006 |
 //! | [`group_irrepresentable`] | whether the group lasso can | `n s p` | Bach 2008 |
 //!
-//! The first six compare directions, so they **divide every column by its norm**; a column of zeros is an error, except in
-//! [`spark`], where it is an answer. [`numeric_rank`] and the irrepresentable conditions take the matrix as it is.
+//! Coherences, spark and, unless told otherwise, isometry constants compare directions, so they **divide every column by
+//! its norm**; a column of zeros is an error, except in [`spark`], where it is an answer. [`numeric_rank`] and the
+//! irrepresentable conditions take the matrix as it is.
 //! Nothing is centred: for a fit with an intercept or with `standardize(true)`, hand over the centred or
 //! [`Standardized`](crate::design::Standardized) design. Searches over subsets refuse
 //! ([`Error::TooManySubsets`](crate::Error::TooManySubsets)) instead of running for years.

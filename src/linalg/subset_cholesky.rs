@@ -18,6 +18,9 @@ pub(crate) struct SubsetCholesky {
 /// A new pivot below this share of its diagonal element is rounding: the matrix is singular to working precision.
 const SINGULAR: f64 = 1e-13;
 
+/// A pivot that loses this share by one downdate has lost as many of its digits, and there are more to come.
+const CANCELLED: f64 = 1e-8;
+
 /// Rows and columns that a new factor leaves out one by one.
 const RETRIES: usize = 4;
 
@@ -99,12 +102,16 @@ impl SubsetCholesky {
         }
         let mut known = self.index.clone();
         known.sort_unstable();
+        let mut singular = Ok(());
         for &j in wanted {
-            if known.binary_search(&j).is_err() {
-                self.append(j, column(j), shift)?;
+            // One that depends on the others is left out; those after it need not be.
+            if known.binary_search(&j).is_err()
+                && let Err(error) = self.append(j, column(j), shift)
+            {
+                singular = singular.and(Err(error));
             }
         }
-        Ok(())
+        singular
     }
 
     fn refactor<'m>(
@@ -242,7 +249,7 @@ impl SubsetCholesky {
                 }
                 let (before, longer) = (line[i], line[i].hypot(a[i]));
                 let square = (longer - r[i]) * (longer + r[i]);
-                if square.is_nan() || square <= SINGULAR * longer * longer {
+                if square.is_nan() || square <= CANCELLED * longer * longer {
                     return Err(NotPositiveDefinite { pivot: i });
                 }
                 let after = square.sqrt();
@@ -373,6 +380,18 @@ mod tests {
         check(&factor, &a, p, 0.0);
         factor.follow(&[3, 19], column, 0.0).unwrap();
         check(&factor, &a, p, 0.0);
+        // One that depends on others does not keep those after it out.
+        let mut b = matrix(p);
+        (0..p).for_each(|i| b[3 * p + i] = b[2 * p + i]);
+        (0..p).for_each(|i| b[i * p + 3] = b[i * p + 2]);
+        let twins = |j: usize| &b[j * p..(j + 1) * p];
+        let mut factor = SubsetCholesky::default();
+        factor.follow(&[0, 2], twins, 0.0).unwrap();
+        assert!(factor.follow(&[0, 2, 3, 8], twins, 0.0).is_err());
+        assert_eq!(factor.index(), [0, 2, 8]);
+        check(&factor, &b, p, 0.0);
+        let mut factor = SubsetCholesky::default();
+        factor.follow(&[3, 19], column, 0.0).unwrap();
         factor.rename(|i| Some(i + 1));
         assert_eq!(factor.index(), [4, 20]);
         factor.rename(|i| (i != 4).then_some(i));

@@ -174,7 +174,7 @@ const NEWTON_STEPS: usize = 100;
 const HALVINGS: usize = 60;
 /// A promised decrease below this share of the value is the last: its square is far below rounding.
 const NEGLIGIBLE: f64 = 1e-22;
-/// So does one that promises more than this share of what the last did where neither can be seen.
+/// Where decreases cannot be seen, one above this share of the last is rounding: the end.
 const SETTLED: f64 = 0.1;
 
 /// `M = Zᵀ∇²F Z` over the free columns' basis Z, factored; vectors over it are task-major.

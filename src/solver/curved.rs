@@ -34,14 +34,18 @@ const DECREASE: f64 = 1e-4;
 const HALVINGS: usize = 40;
 /// A promised decrease below this share of the objective cannot be seen in its values.
 const BLIND: f64 = 1e-13;
-/// Models after which the inner problem is handed back.
-const MODELS: usize = 60;
+/// Steps after which the inner problem is handed back.
+const STEPS: usize = 60;
 /// Blocks that are zero are part of a model if their critical λ is above this share of λ.
 const NEAR: f64 = 0.97;
 /// Where no more than this share of the gap is to go, sweeps over rows are enough.
 const LOOSE: f64 = 0.01;
+/// Passes over the stored products in a step.
+const PASSES_OVER_PRODUCTS: f64 = 9.0;
+/// Products are left for rows at this multiple of the size up to which they are made.
+const HYSTERESIS: f64 = 1.25;
 /// Coordinates beyond which products cost more memory than they save time.
-const MOST_COORDINATES: usize = 6000;
+const MOST_COORDINATES: f64 = 6000.0;
 
 /// How a search along a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +67,7 @@ struct Last {
 }
 
 impl Last {
-    /// For a step that went this share of the way.
+    /// For a step that went this share of the way; nothing is learnt over rows, where a new model costs next to nothing.
     fn scaled(mut self, length: f64) -> Option<Self> {
         self.modelled.iter_mut().for_each(|v| *v *= length);
         (!self.modelled.is_empty()).then_some(self)
@@ -76,7 +80,7 @@ impl Last {
         change(&inner.gradient, &mut self.gradient);
         let blocks = &inner.blocks;
         let (eta, u, modelled, gradient) = (&self.eta, &self.u, &self.modelled, &self.gradient);
-        let step = Step { eta, u, modelled, blocks, keys: &inner.keys, gradient };
+        let step = Step { eta, u, slope: &inner.u, modelled, blocks, keys: &inner.keys, gradient };
         model.learn(nrows, &step);
     }
 }
@@ -97,7 +101,8 @@ struct Inner {
     gradient: Vec<f64>,
     /// Whether ∇F is not that of η yet.
     moved: bool,
-    /// `2 (F − inf F)` at the start, near `‖∇F‖²` in the metric of the inverse Hessian.
+    /// `2 (F − inf F)` where the batch began, near `‖∇F‖²` in the metric of the inverse Hessian: along a path that falls, and
+    /// the gap of a model, which it scales, is only a measure of when to stop.
     energy: f64,
 }
 
@@ -106,11 +111,11 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
     pub(super) fn descend_curved(&mut self, lambdas: &[f64], stop: InnerStop) -> Answers {
         let (partition, q) = (self.penalty.partition(), self.q);
         let columns: Vec<usize> = self.set.iter().flat_map(|&b| partition.block(b)).collect();
-        let entrywise = self.is_entrywise();
+        let splits = self.splits_rows();
         let (mut blocks, mut keys, mut start) = (Vec::new(), Vec::new(), 0);
         for &id in &self.set {
             let len = partition.block(id).len() * q;
-            if entrywise {
+            if splits {
                 blocks.extend((start..start + len).map(|c| Active { id, cols: c..c + 1 }));
                 keys.extend(id * q..id * q + len);
             } else {
@@ -137,7 +142,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             .work
             .frozen
             .take()
-            .unwrap_or_else(|| FrozenModel::new(if entrywise { partition.ncols() * q } else { partition.len() }));
+            .unwrap_or_else(|| FrozenModel::new(if splits { partition.ncols() * q } else { partition.len() }));
         model.fresh = false;
         let mut answers = Answers { columns: Vec::new(), q, coefficients: Vec::new(), sweeps: Vec::new() };
         for (k, &lambda) in lambdas.iter().enumerate() {
@@ -153,14 +158,14 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         answers
     }
 
-    /// Whether every coefficient is a block of its own.
-    fn is_entrywise(&self) -> bool {
+    /// Whether the coefficients of a row of W are blocks of their own.
+    fn splits_rows(&self) -> bool {
         self.q > 1 && self.penalty.partition().is_singletons() && self.penalty.is_entrywise()
     }
 
     /// The coefficients of a block of the inner problem, among all in W.
     fn coordinates(&self, key: usize) -> std::ops::Range<usize> {
-        if self.is_entrywise() {
+        if self.splits_rows() {
             return key..key + 1;
         }
         let columns = self.penalty.partition().block(key);
@@ -175,7 +180,10 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         let mut buffer = Vec::new();
         let mut critical = vec![0.0; inner.blocks.len()];
         let mut last: Option<Last> = None;
-        for steps in 0..MODELS {
+        if inner.moved {
+            model.fresh = false;
+        }
+        for steps in 0..STEPS {
             if std::mem::take(&mut inner.moved) {
                 loss.gradient(&inner.eta, &mut inner.u);
                 design.dot_scattered(&inner.columns, &inner.u, &mut inner.gradient);
@@ -216,7 +224,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             let complete = steps > 1 && taken.iter().all(|&b| model.offsets[b] != usize::MAX);
             let stale = !model.fresh && (useless || (complete && self.is_stale(model, (last_gap, gap, stop.gap))));
             useless = false;
-            if let Some(last) = last.take().filter(|_| !stale) {
+            if let Some(last) = last.take().filter(|_| !stale && !model.is_full(self.step_cost(model))) {
                 last.teach(model, inner, design.nrows());
             }
             self.bring_up(model, &taken, &inner.eta, loose, stale);
@@ -240,7 +248,8 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 // The model is too old to show a way down.
                 (Outcome::Nowhere, _) => useless = true,
                 (outcome, length) => {
-                    last = before.scaled(length);
+                    // A step that cannot be seen in the objective is one of rounding errors.
+                    last = if outcome == Outcome::Lower { before.scaled(length) } else { None };
                     blind = model.fresh && outcome == Outcome::Unseen;
                     model.fresh = false;
                 }
@@ -254,14 +263,21 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         if gap >= before {
             return true;
         }
-        let (n, k) = (self.smooth.design().nrows() as f64, model.coordinates.len() as f64);
-        let per_step = 6.0 * self.smooth.design().column_cost() * k + 9.0 * k * k;
+        let (cost, k) = (self.smooth.design().column_cost(), model.coordinates.len() as f64);
+        let per_step = self.step_cost(model) + model.secants_cost();
         let (model_cost, least) = match model.products {
-            Products::Gram { .. } => ((n * k * k + k * k * k / 3.0) / MATRIX_SPEED, 2.0),
+            Products::Gram { .. } => ((cost * k * k + k * k * k / 3.0) / MATRIX_SPEED, 2.0),
             Products::Rows { .. } => (0.0, 1.0),
         };
         let steps = (gap / wanted).ln() / (before / gap).ln();
         steps > least + model_cost / per_step
+    }
+
+    /// What a step costs without its secants: three passes over the columns in use, and in the form of products as much as
+    /// so many passes over the matrix take (a solution, a few sweeps, what is learnt).
+    fn step_cost(&self, model: &FrozenModel<'a>) -> f64 {
+        let k = model.coordinates.len() as f64;
+        6.0 * self.smooth.design().column_cost() * k + PASSES_OVER_PRODUCTS * k * k
     }
 
     /// Makes the model one of these blocks: anew at η if it is of the other form, too old or too large, else with what it
@@ -269,24 +285,22 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
     fn bring_up(&self, model: &mut FrozenModel<'a>, taken: &[usize], eta: &[f64], loose: bool, stale: bool) {
         let (design, q) = (self.smooth.design(), self.q);
         let used: usize = taken.iter().map(|&key| self.coordinates(key).len()).sum();
-        let too_many = used > MOST_COORDINATES || used as f64 > gram_columns(design, self.penalty, q);
+        // There is no form over rows for several responses, nor for Hessians that are not diagonal.
+        let has_rows = q == 1 && matches!(model.hessian, Hessian::Diagonal(_));
+        let is_rows = matches!(model.products, Products::Rows { .. });
+        let most = gram_columns(design, self.penalty, q).min(MOST_COORDINATES);
         let (in_rows, too_many) = match self.solver.form {
             Form::Gram => (false, false),
             Form::Residual => (true, true),
-            Form::Auto => (loose || too_many, too_many && q == 1),
+            Form::Auto => (loose || used as f64 > most, used as f64 > HYSTERESIS * most),
         };
-        let is_rows = matches!(model.products, Products::Rows { .. });
         let missing = taken.iter().any(|&b| model.offsets[b] == usize::MAX);
         let oversized = model.coordinates.len() > used + used / 2 + 64;
-        let anew = stale
-            || oversized
-            || model.coordinates.is_empty()
-            || (is_rows && (missing || !in_rows))
-            || (!is_rows && too_many && matches!(model.hessian, Hessian::Diagonal(_)));
+        let other_form = if is_rows { !in_rows } else { has_rows && too_many };
+        let anew = stale || oversized || model.coordinates.is_empty() || other_form || (is_rows && missing);
         if anew {
             model.restart(self.smooth.loss().hessian(eta));
         }
-        // There is no form over rows for Hessians that are not diagonal.
         let new = model.enlist(taken, |key| self.coordinates(key));
         let wants_rows = in_rows && q == 1 && matches!(model.hessian, Hessian::Diagonal(_));
         if anew && wants_rows {
@@ -373,7 +387,8 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         descent.run(w, state, factor, stop)
     }
 
-    /// Goes on along the path, on the line from the answer before the last through the last, if that lowers the objective.
+    /// Goes on along the path, on the line from the answer before the last through the last, if that lowers the objective;
+    /// coefficients are closer to linear in log λ than in λ.
     fn extrapolate(&self, inner: &mut Inner, before: &[f64], length: f64, lambda: f64) {
         if !length.is_finite() {
             return;
@@ -381,15 +396,18 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         let mut w = inner.w.clone();
         for block in &inner.blocks {
             let last = &inner.w[block.cols.clone()];
-            // What is zero stays so, and nothing changes sign: where a block goes next is not what it came from.
+            let kinked = self.penalty.has_coordinate_kinks() || last.len() == 1;
+            let smooth = self.penalty.is_free(block.id, lambda) || (!kinked && last.iter().any(|&w| w != 0.0));
             for ((w, last), before) in w[block.cols.clone()].iter_mut().zip(last).zip(&before[block.cols.clone()]) {
                 let ahead = last + length * (last - before);
-                *w = if ahead * last > 0.0 { ahead } else { 0.0 };
+                // What reaches a kink stays there: where it goes next is not where it came from.
+                *w = if smooth || ahead * last > 0.0 { ahead } else { 0.0 };
             }
         }
-        let smaller = |inner: &Inner, w: &[f64]| -> f64 { self.penalty_of(inner, w, lambda) };
-        let Some((eta, value)) = self.look(inner, &w) else { return };
-        if value + smaller(inner, &w) < inner.value + smaller(inner, &inner.w) {
+        let Some(mut eta) = self.change(inner, &w) else { return };
+        eta.iter_mut().zip(&inner.eta).for_each(|(c, e)| *c += e);
+        let value = self.smooth.loss().value(&eta);
+        if value + self.penalty_of(inner, &w, lambda) < inner.value + self.penalty_of(inner, &inner.w, lambda) {
             (inner.eta, inner.w, inner.value, inner.moved) = (eta, w, value, true);
         }
     }
@@ -397,14 +415,6 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
     /// λΩ over the blocks of the inner problem.
     fn penalty_of(&self, inner: &Inner, w: &[f64], lambda: f64) -> f64 {
         inner.blocks.iter().map(|b| self.penalty.value_block(b.id, lambda, &w[b.cols.clone()])).sum()
-    }
-
-    /// η and F at other coefficients; `None` if they are the same.
-    fn look(&self, inner: &Inner, w: &[f64]) -> Option<(Vec<f64>, f64)> {
-        let mut eta = self.change(inner, w)?;
-        eta.iter_mut().zip(&inner.eta).for_each(|(c, e)| *c += e);
-        let value = self.smooth.loss().value(&eta);
-        Some((eta, value))
     }
 
     /// The change of η from the coefficients of the inner problem to others; `None` if they are the same.

@@ -15,11 +15,14 @@ use crate::solver::newton::Factor;
 const LEAST_CURVATURE: f64 = 1e-12;
 /// New columns up to which products with the old ones are taken one by one.
 const FEW: usize = 16;
-/// Secants that a model keeps: their part in a step is a share of what its columns take.
-const FEWEST_SECANTS: usize = 24;
-const COORDINATES_PER_SECANT: usize = 4;
-/// A curvature along a step that is smaller, relative to what it could be, is rounding.
+/// Secants take no more than this share of the time of a step, nor more than so many bytes; a few are always worth it.
+const SECANTS_SHARE: f64 = 0.25;
+const SECANTS_BYTES: usize = 64 << 20;
+const FEWEST_SECANTS: usize = 8;
+/// A change, or a curvature along it, that is smaller than this relative to what it could be is rounding.
 const TINY: f64 = 1e-10;
+/// Curvatures that differ by more than this factor are not those of one convex loss at two points nearby.
+const CREDIBLE: f64 = 1e8;
 
 /// A quadratic model of the loss over some columns, and where it was made.
 pub(super) struct FrozenModel<'a> {
@@ -27,8 +30,10 @@ pub(super) struct FrozenModel<'a> {
     /// What steps have added to it; see [`learn`](Self::learn).
     secants: Vec<Secant>,
     pub(super) products: Products,
-    /// What the model is over, among all coefficients of W.
+    /// What the model is over, among all coefficients of W. Blocks that have left it leave their coordinates behind, whose
+    /// products are wrong from then on and never read; `offsets` says what is alive.
     pub(super) coordinates: Vec<usize>,
+    /// The blocks that are alive, in no order.
     keys: Vec<usize>,
     /// Where a block starts among `coordinates`, usize::MAX if it is not there.
     pub(super) offsets: Vec<usize>,
@@ -39,17 +44,26 @@ pub(super) struct FrozenModel<'a> {
     pub(super) fresh: bool,
 }
 
-/// A change `M + aaᵀ − rrᵀ` of the Hessian M over predictions, and `Xᵀa`, `Xᵀr` over the coordinates of the model.
+/// A change `M + aaᵀ − rrᵀ` of the Hessian M over predictions.
 struct Secant {
-    over_rows: [Vec<f64>; 2],
-    along: [Vec<f64>; 2],
+    added: Direction,
+    removed: Direction,
+    /// The only response that it is about.
+    response: Option<usize>,
+}
+
+/// A vector v over the predictions of one response or of all, and `Xᵀv` over the coordinates of the model.
+struct Direction {
+    over_rows: Vec<f64>,
+    along: Vec<f64>,
 }
 
 /// A step that was taken with the model.
 pub(super) struct Step<'s> {
-    /// Changes of η and of ∇F(η).
+    /// Changes of η and of ∇F(η), and ∇F(η) itself.
     pub(super) eta: &'s [f64],
     pub(super) u: &'s [f64],
+    pub(super) slope: &'s [f64],
     /// The change of the model's gradient.
     pub(super) modelled: &'s [f64],
     /// Blocks, where they are in `gradient`, and their names: the changes of XᵀU.
@@ -169,21 +183,27 @@ impl<'a> FrozenModel<'a> {
             stride
         };
         if !new.is_empty() {
-            products(design, &self.hessian, q, (new, new), |i, j, v| values[(old + j) * stride + old + i] = v);
-            products(design, &self.hessian, q, (&self.coordinates, new), |i, j, v| values[(old + j) * stride + i] = v);
+            let whole = &self.coordinates;
+            products(design, &self.hessian, q, (new, new), true, |i, j, v| values[(old + j) * stride + old + i] = v);
+            products(design, &self.hessian, q, (whole, new), false, |i, j, v| values[(old + j) * stride + i] = v);
         }
         let n = design.nrows();
+        let by_response: Vec<_> = (0..q).map(|t| of_response(new, q, t)).collect();
         for secant in &mut self.secants {
-            for (over_rows, along) in secant.over_rows.iter().zip(&mut secant.along) {
-                along.resize(total, 0.0);
-                for t in 0..q {
-                    let (places, columns) = of_response(new, q, t);
+            for direction in [&mut secant.added, &mut secant.removed] {
+                direction.along.resize(total, 0.0);
+                for (t, (places, columns)) in by_response.iter().enumerate() {
+                    let own = match secant.response {
+                        None => &direction.over_rows[t * n..(t + 1) * n],
+                        Some(only) if only == t => &direction.over_rows,
+                        Some(_) => continue,
+                    };
                     let mut products = vec![0.0; columns.len()];
-                    design.dot_scattered(&columns, &over_rows[t * n..(t + 1) * n], &mut products);
-                    places.iter().zip(products).for_each(|(&k, v)| along[old + k] = v);
+                    design.dot_scattered(columns, own, &mut products);
+                    places.iter().zip(products).for_each(|(&k, v)| direction.along[old + k] = v);
                 }
             }
-            let [a, r] = &secant.along;
+            let (a, r) = (&secant.added.along, &secant.removed.along);
             for (j, column) in (old..total).zip(values[old * stride..].chunks_exact_mut(stride)) {
                 kernels::axpy(a[j], a, &mut column[..total]);
                 kernels::axpy(-r[j], r, &mut column[..total]);
@@ -198,38 +218,89 @@ impl<'a> FrozenModel<'a> {
         self.products = Products::Gram { values, stride };
     }
 
+    /// Numbers that the secants make a step read.
+    pub(super) fn secants_cost(&self) -> f64 {
+        self.secants.iter().map(|s| 4.0 * s.added.over_rows.len() as f64).sum()
+    }
+
+    /// Whether nothing more can be learnt from steps that cost so much otherwise.
+    pub(super) fn is_full(&self, step_cost: f64) -> bool {
+        let stored: usize = self.secants.iter().map(|s| 2 * s.added.over_rows.len()).sum();
+        self.secants.len() >= FEWEST_SECANTS
+            && (self.secants_cost() >= SECANTS_SHARE * step_cost || stored * size_of::<f64>() >= SECANTS_BYTES)
+    }
+
     /// Learns from a step what the curvature along it is now: the update of Broyden, Fletcher, Goldfarb and Shanno
     /// (Nocedal and Wright 2006, 6.19), for the Hessian over predictions, so that the products with columns that come later
-    /// agree with it, too.
+    /// agree with it, too. Responses that have nothing to do with each other are learnt one by one.
     pub(super) fn learn(&mut self, nrows: usize, step: &Step<'_>) {
-        let Products::Gram { values, stride } = &mut self.products else { return };
-        let coordinates = step.modelled.len();
-        if self.secants.len() >= FEWEST_SECANTS.max(coordinates / COORDINATES_PER_SECANT) {
-            return;
-        }
+        let Products::Gram { .. } = self.products else { return };
+        let n = nrows;
+        let q = step.eta.len() / n;
         let mut image = vec![0.0; step.eta.len()];
-        self.hessian.apply(nrows, step.eta, &mut image);
+        self.hessian.apply(n, step.eta, &mut image);
         for secant in &self.secants {
-            let [a, r] = &secant.over_rows;
-            kernels::axpy(kernels::dot(a, step.eta), a, &mut image);
-            kernels::axpy(-kernels::dot(r, step.eta), r, &mut image);
+            let own = secant.response.map_or(0..n * q, |t| t * n..(t + 1) * n);
+            let (a, r) = (&secant.added.over_rows, &secant.removed.over_rows);
+            let eta = &step.eta[own.clone()];
+            let (along_a, along_r) = (kernels::dot(a, eta), kernels::dot(r, eta));
+            kernels::axpy(along_a, a, &mut image[own.clone()]);
+            kernels::axpy(-along_r, r, &mut image[own]);
         }
-        let (found, modelled) = (kernels::dot(step.u, step.eta), kernels::dot(&image, step.eta));
-        // Along a step of rounding errors there is nothing to see.
-        let size = (kernels::sq_norm(step.u) * kernels::sq_norm(step.eta)).sqrt();
-        if !(found > TINY * size && modelled > 0.0 && found.is_finite() && modelled.is_finite()) {
-            return;
-        }
-        let scaled = |v: &[f64], square: f64| -> Vec<f64> { v.iter().map(|v| v / square.sqrt()).collect() };
-        let mut along = vec![0.0; coordinates];
+        let mut change = vec![0.0; step.modelled.len()];
         for (block, key) in step.blocks.iter().zip(step.keys) {
             let offset = self.offsets[*key];
             if offset != usize::MAX {
-                along[offset..offset + block.cols.len()].copy_from_slice(&step.gradient[block.cols.clone()]);
+                change[offset..offset + block.cols.len()].copy_from_slice(&step.gradient[block.cols.clone()]);
             }
         }
-        // What is not in the inner problem any more would not know of the change.
-        let mut sorted = step.keys.to_vec();
+        let apart = q > 1 && matches!(self.hessian, Hessian::Diagonal(_));
+        let mut learnt = false;
+        for t in 0..if apart { q } else { 1 } {
+            let own = if apart { t * n..(t + 1) * n } else { 0..n * q };
+            let (eta, u, image) = (&step.eta[own.clone()], &step.u[own.clone()], &image[own.clone()]);
+            let (curvature, expected) = (kernels::dot(u, eta), kernels::dot(image, eta));
+            let size = |v: &[f64]| kernels::sq_norm(v).sqrt();
+            // Along a change of rounding errors there is nothing to see.
+            let seen = size(u) > TINY * size(&step.slope[own])
+                && curvature > TINY * size(u) * size(eta)
+                && expected > TINY * size(image) * size(eta);
+            if !seen || !(curvature < CREDIBLE * expected && expected < CREDIBLE * curvature) {
+                continue;
+            }
+            let along = |all: &[f64], square: f64| -> Vec<f64> {
+                let each = all.iter().zip(&self.coordinates);
+                each.map(|(v, c)| if apart && c % q != t { 0.0 } else { v / square.sqrt() }).collect()
+            };
+            let direction = |over_rows: &[f64], over_columns: &[f64], square: f64| Direction {
+                over_rows: over_rows.iter().map(|v| v / square.sqrt()).collect(),
+                along: along(over_columns, square),
+            };
+            let (added, removed) = (direction(u, &change, curvature), direction(image, step.modelled, expected));
+            let response = apart.then_some(t);
+            self.update_products(&added.along, &removed.along);
+            self.secants.push(Secant { added, removed, response });
+            learnt = true;
+        }
+        if learnt {
+            self.forget_all_but(step.keys);
+            self.curvatures.clear();
+        }
+    }
+
+    /// `H + aaᵀ − rrᵀ` over coordinates.
+    fn update_products(&mut self, a: &[f64], r: &[f64]) {
+        let Products::Gram { values, stride } = &mut self.products else { return };
+        for (j, column) in values.chunks_exact_mut(*stride).take(a.len()).enumerate() {
+            kernels::axpy(a[j], a, &mut column[..a.len()]);
+            kernels::axpy(-r[j], r, &mut column[..a.len()]);
+        }
+        self.factor.update(a, r);
+    }
+
+    /// Blocks that are not in the inner problem any more have not learnt what the others have.
+    fn forget_all_but(&mut self, keys: &[usize]) {
+        let mut sorted = keys.to_vec();
         sorted.sort_unstable();
         let offsets = &mut self.offsets;
         self.keys.retain(|key| {
@@ -239,15 +310,6 @@ impl<'a> FrozenModel<'a> {
             }
             stays
         });
-        self.curvatures.clear();
-        let along = [scaled(&along, found), scaled(step.modelled, modelled)];
-        let [a, r] = &along;
-        for (j, column) in values.chunks_exact_mut(*stride).take(coordinates).enumerate() {
-            kernels::axpy(a[j], a, &mut column[..coordinates]);
-            kernels::axpy(-r[j], r, &mut column[..coordinates]);
-        }
-        self.factor.update(a, r);
-        self.secants.push(Secant { over_rows: [scaled(step.u, found), scaled(&image, modelled)], along });
     }
 }
 
@@ -257,16 +319,16 @@ fn of_response(coordinates: &[usize], q: usize, t: usize) -> (Vec<usize>, Vec<us
     own.map(|(k, c)| (k, c / q)).unzip()
 }
 
-/// Hands the entries of `X_leftᵀ∇²F X_right` over coordinates to `put(row, column, value)`.
+/// Hands the entries of `X_leftᵀ∇²F X_right` over coordinates to `put(row, column, value)`; symmetric if left is right.
 fn products<D: Design>(
     design: &D,
     hessian: &Hessian<'_>,
     q: usize,
     (left, right): (&[usize], &[usize]),
+    symmetric: bool,
     mut put: impl FnMut(usize, usize, f64),
 ) {
     let n = design.nrows();
-    let symmetric = left == right;
     for s in 0..q {
         let (rows, cols) = of_response(left, q, s);
         for t in 0..q {

@@ -25,6 +25,9 @@ pub(super) struct Schedule {
 /// Ridge for singular Hessians, relative to the largest diagonal element.
 const RIDGE: f64 = 1e-10;
 
+/// Components of a null vector below this share of its length are rounding errors.
+const NULL: f64 = 1e-8;
+
 /// Rounds in which coefficients that cross zero are dropped.
 const PIVOTS: usize = 10;
 
@@ -232,7 +235,20 @@ impl Support {
         let mut known = factor.cholesky.index().to_vec();
         known.sort_unstable();
         let independent: Vec<bool> = self.columns.iter().map(|j| known.binary_search(j).is_ok()).collect();
-        if known.is_empty() || independent.iter().zip(&self.kinked).any(|(known, kinked)| !known && *kinked) {
+        let column = |j: usize| &hessian.values[j * hessian.stride..(j + 1) * hessian.stride];
+        let place: std::collections::BTreeMap<usize, usize> =
+            self.columns.iter().enumerate().map(|(k, &j)| (j, k)).collect();
+        // Along the combination that makes it superfluous nothing may move that Ω sees.
+        let is_redundant = |k: usize| {
+            let from = column(self.columns[k]);
+            let mut null: Vec<f64> = factor.cholesky.index().iter().map(|&i| from[i]).collect();
+            factor.cholesky.solve_in_place(&mut null);
+            let negligible = NULL * from[self.columns[k]].abs().sqrt();
+            let mut moves = factor.cholesky.index().iter().zip(&null);
+            !self.kinked[k]
+                && moves.all(|(&i, v)| !self.kinked[place[&i]] || v.abs() * column(i)[i].sqrt() < negligible)
+        };
+        if known.is_empty() || !(0..independent.len()).all(|k| independent[k] || is_redundant(k)) {
             return;
         }
         fn keep<T>(list: &mut Vec<T>, which: &[bool]) {
@@ -359,7 +375,7 @@ fn make_independent<M: Quadratic, P: BlockPenalty + ?Sized>(
             let columns = || factor.cholesky.index().iter().copied().chain([j]);
             let gain: f64 = columns().zip(&null).map(|(i, v)| support.slope[place[i]] * v).sum();
             // Components that are rounding errors move nothing.
-            let negligible = 1e-8 * column(j)[j].sqrt();
+            let negligible = NULL * column(j)[j].sqrt();
             let shortest = |towards: f64| {
                 let lengths = columns().zip(&null).enumerate().filter_map(|(k, (i, v))| {
                     let length = -w_new[i] / (towards * v);
