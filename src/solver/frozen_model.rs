@@ -265,7 +265,9 @@ impl<'a> FrozenModel<'a> {
             let seen = size(u) > TINY * size(&step.slope[own])
                 && curvature > TINY * size(u) * size(eta)
                 && expected > TINY * size(image) * size(eta);
-            if !seen || !(curvature < CREDIBLE * expected && expected < CREDIBLE * curvature) {
+            // NaN is not credible.
+            let credible = curvature < CREDIBLE * expected && expected < CREDIBLE * curvature;
+            if !(seen && credible) {
                 continue;
             }
             let along = |all: &[f64], square: f64| -> Vec<f64> {
