@@ -265,8 +265,14 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         }
         let (cost, k) = (self.smooth.design().column_cost(), model.coordinates.len() as f64);
         let per_step = self.step_cost(model) + model.secants_cost();
+        // Groups have no factor that would be lost: the second derivatives of their norms are others at every step.
+        let keeps_factor = self.penalty.partition().is_singletons() && (self.q == 1 || self.splits_rows());
+        let factor = if keeps_factor { k * k * k / 3.0 } else { 0.0 };
+        // Pairs of responses that have products at all, each pair once.
+        let q = self.q as f64;
+        let share = if matches!(model.hessian, Hessian::Diagonal(_)) { 1.0 / q } else { (q + 1.0) / (2.0 * q) };
         let (model_cost, least) = match model.products {
-            Products::Gram { .. } => ((cost * k * k + k * k * k / 3.0) / MATRIX_SPEED, 2.0),
+            Products::Gram { .. } => ((share * cost * k * k + factor) / MATRIX_SPEED, 2.0),
             Products::Rows { .. } => (0.0, 1.0),
         };
         let steps = (gap / wanted).ln() / (before / gap).ln();
