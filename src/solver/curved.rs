@@ -40,6 +40,8 @@ const STEPS: usize = 60;
 const NEAR: f64 = 0.97;
 /// Where no more than this share of the gap is to go, sweeps over rows are enough.
 const LOOSE: f64 = 0.01;
+/// Sweeps in one step after which they are not: observations without curvature beside others make a model ill-posed.
+const LOOSE_SWEEPS: usize = 100;
 /// Passes over the stored products in a step.
 const PASSES_OVER_PRODUCTS: f64 = 9.0;
 /// Products are left for rows at this multiple of the size up to which they are made.
@@ -205,7 +207,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             if gap.is_finite() {
                 loose.get_or_insert(stop.gap >= LOOSE * gap);
             }
-            let loose = loose.unwrap_or(true);
+            let is_loose = loose.unwrap_or(true);
 
             // What the model is over: all that is not zero or may not stay so.
             let taken: Vec<usize> = (inner.blocks.iter().zip(&critical).zip(&inner.keys))
@@ -227,18 +229,22 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             if let Some(last) = last.take().filter(|_| !stale && !model.is_full(self.step_cost(model))) {
                 last.teach(model, inner, design.nrows());
             }
-            self.bring_up(model, &taken, &inner.eta, loose, stale);
+            self.bring_up(model, &taken, &inner.eta, is_loose, stale);
             last_gap = gap;
 
+            let left = stop.max_sweeps - sweeps;
             let step_stop = InnerStop {
                 gap: (FORCING * gap).max(0.1 * stop.gap),
-                max_sweeps: stop.max_sweeps - sweeps,
+                max_sweeps: if is_loose { left.min(LOOSE_SWEEPS) } else { left },
                 negligible: stop.negligible.min(1e-8 * FORCING * gap),
-                newton: stop.newton && !loose,
+                newton: stop.newton && !is_loose,
                 ..stop
             };
             let (w, modelled, made) = self.minimise_model(model, inner, &taken, lambda, step_stop);
             sweeps += made.max(1);
+            if is_loose && made >= LOOSE_SWEEPS {
+                loose = Some(false);
+            }
             stop.newton_first = true;
             blind = false;
             let before =

@@ -479,6 +479,19 @@ fn separable_classes_have_a_finite_answer() {
     }
 }
 
+/// Beyond the margin the squared hinge has no curvature at all: with every class on its side, most of the model is flat.
+#[test]
+fn separable_classes_are_fitted_by_a_flat_loss_at_a_tiny_penalty() {
+    let mut rng = Rng::new(3);
+    let x = Array2::from_shape_fn((40, 8), |_| rng.normal());
+    let y = Array1::from_shape_fn(40, |i| f64::from(u8::from(3.0 * x[[i, 1]] - 2.0 * x[[i, 4]] > 0.2)));
+    for lambda in [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8] {
+        let model = SquaredHingeLasso::new(lambda).max_iterations(3000).fit(&x, &y).unwrap();
+        assert_eq!(model.status(), Status::Converged, "{lambda}: {model}");
+        assert_eq!(model.score(&x, &y).unwrap(), 1.0);
+    }
+}
+
 #[test]
 fn what_cannot_be_fitted_is_said_so() {
     let (x, y) = classes(37, 12, 3);
