@@ -147,10 +147,12 @@ impl<D: Design, L: Loss, P: BlockPenalty> Solver<LinearPredictor<D, L>, P> for B
             let lambda = rest[0];
             let started = if previous.is_none() { engine.started } else { Instant::now() };
             let mut run = Run::since(started, self.stopping, watch);
+            run.cancelled = engine.cancelled;
             if previous.is_none() {
-                engine.approach(lambda, &run);
+                engine.approach(lambda, &mut run);
             }
             let solution = engine.solve(lambda, previous, &mut run);
+            engine.cancelled = run.cancelled;
             if sink(solution).is_break() {
                 return;
             }

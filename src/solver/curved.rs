@@ -19,7 +19,7 @@ use crate::solver::block_descent::Form;
 use crate::solver::block_minimiser::Curvature;
 use crate::solver::descent::{Active, Descent, InnerStop, restricted_gap};
 use crate::solver::engine::Engine;
-use crate::solver::forms::{Answers, gram_columns};
+use crate::solver::forms::{Answers, Between, gram_columns};
 use crate::solver::frozen_model::{FrozenModel, Products, Step};
 use crate::solver::newton::Factor;
 
@@ -46,6 +46,8 @@ const LOOSE_SWEEPS: usize = 100;
 const PASSES_OVER_PRODUCTS: f64 = 9.0;
 /// Products are left for rows at this multiple of the size up to which they are made.
 const HYSTERESIS: f64 = 1.25;
+/// Share of the working columns above which all are read.
+const WORTHWHILE: f64 = 0.8;
 /// Coordinates beyond which products cost more memory than they save time.
 const MOST_COORDINATES: f64 = 6000.0;
 
@@ -101,16 +103,24 @@ struct Inner {
     value: f64,
     u: Vec<f64>,
     gradient: Vec<f64>,
-    /// Whether ∇F is not that of η yet.
+    /// Whether ∇F is not that of η yet, and in which blocks the products are those of ∇F.
     moved: bool,
+    current: Vec<bool>,
     /// `2 (F − inf F)` where the batch began, near `‖∇F‖²` in the metric of the inverse Hessian: along a path that falls, and
     /// the gap of a model, which it scales, is only a measure of when to stop.
     energy: f64,
 }
 
+impl Inner {
+    /// How many coefficients these blocks have.
+    fn columns_of(&self, blocks: &[usize]) -> usize {
+        blocks.iter().map(|&k| self.blocks[k].cols.len()).sum()
+    }
+}
+
 impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
-    /// Solves the inner problem over the working set for each λ in turn, each from the answer before.
-    pub(super) fn descend_curved(&mut self, lambdas: &[f64], stop: InnerStop) -> Answers {
+    /// [`descend`](Self::descend) for a loss that is not quadratic.
+    pub(super) fn descend_curved(&mut self, lambdas: &[f64], stop: InnerStop, between: &mut Between<'_>) -> Answers {
         let (partition, q) = (self.penalty.partition(), self.q);
         let columns: Vec<usize> = self.set.iter().flat_map(|&b| partition.block(b)).collect();
         let splits = self.splits_rows();
@@ -129,6 +139,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         let (loss, eta) = (self.smooth.loss(), self.at.eta.clone());
         let nothing = vec![0.0; eta.len()];
         let mut inner = Inner {
+            current: vec![false; blocks.len()],
             blocks,
             keys,
             w: self.gather(&self.w, &columns),
@@ -148,6 +159,9 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         model.fresh = false;
         let mut answers = Answers { columns: Vec::new(), q, coefficients: Vec::new(), sweeps: Vec::new() };
         for (k, &lambda) in lambdas.iter().enumerate() {
+            if k > 0 && between(answers.sweeps[k - 1], lambda).is_break() {
+                break;
+            }
             if k > 1 {
                 let length = (lambdas[k - 1] / lambda).ln() / (lambdas[k - 2] / lambdas[k - 1]).ln();
                 self.extrapolate(&mut inner, &answers.coefficients[k - 2], length, lambda);
@@ -176,10 +190,9 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
 
     /// Steps until the gap over the working columns is small enough; returns the sweeps made.
     fn newton_steps(&self, model: &mut FrozenModel<'a>, inner: &mut Inner, lambda: f64, stop: InnerStop) -> usize {
-        let (design, loss, penalty) = (self.smooth.design(), self.smooth.loss(), self.penalty);
+        let (design, loss) = (self.smooth.design(), self.smooth.loss());
         let (mut sweeps, mut last_gap, mut loose, mut blind, mut useless) = (0, f64::INFINITY, None, false, false);
         let mut stop = stop;
-        let mut buffer = Vec::new();
         let mut critical = vec![0.0; inner.blocks.len()];
         let mut last: Option<Last> = None;
         if inner.moved {
@@ -188,16 +201,26 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         for steps in 0..STEPS {
             if std::mem::take(&mut inner.moved) {
                 loss.gradient(&inner.eta, &mut inner.u);
-                design.dot_scattered(&inner.columns, &inner.u, &mut inner.gradient);
+                inner.current.fill(false);
             }
-            let slices = inner.blocks.iter().zip(&inner.keys).map(|(block, &key)| {
-                let largest = model.curvature(key, block.cols.len());
-                (block.id, &inner.w[block.cols.clone()], &inner.gradient[block.cols.clone()], largest)
-            });
-            let gap = restricted_gap(penalty, lambda, slices, Some(&mut critical), &mut buffer, |scale| {
-                let scaled: Vec<f64> = inner.u.iter().map(|u| scale * u).collect();
-                loss.fenchel_young(&inner.eta, &scaled)
-            });
+            // Blocks that the model does without are looked at again only where the others have come to their end.
+            let all: Vec<usize> = (0..inner.blocks.len()).collect();
+            let mut looked: Vec<usize> = all
+                .iter()
+                .copied()
+                .filter(|&k| inner.current[k] || model.offsets[inner.keys[k]] != usize::MAX)
+                .collect();
+            if steps < 2 || inner.columns_of(&looked) as f64 > WORTHWHILE * inner.gradient.len() as f64 {
+                looked.clone_from(&all);
+            }
+            let gap_over = |inner: &mut Inner, looked: &[usize], critical: &mut [f64]| {
+                self.read_gradient(inner, looked);
+                self.gap_over(model, inner, lambda, looked, critical)
+            };
+            let mut gap = gap_over(inner, &looked, &mut critical);
+            if gap <= stop.gap && looked.len() < all.len() {
+                gap = gap_over(inner, &all, &mut critical);
+            }
             let out_of_time = stop.deadline.is_some_and(|d| Instant::now() >= d);
             // ∞ ≤ ∞ is no end: where nothing is known yet, a step has to be made.
             let closed = gap.is_finite() && gap <= stop.gap;
@@ -262,6 +285,56 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             }
         }
         sweeps
+    }
+
+    /// Brings the gradient of these blocks up to date.
+    fn read_gradient(&self, inner: &mut Inner, blocks: &[usize]) {
+        let (design, q) = (self.smooth.design(), self.q);
+        let missing: Vec<usize> = blocks.iter().copied().filter(|&k| !inner.current[k]).collect();
+        if missing.is_empty() {
+            return;
+        }
+        if missing.len() == inner.blocks.len() {
+            design.dot_scattered(&inner.columns, &inner.u, &mut inner.gradient);
+            inner.current.fill(true);
+            return;
+        }
+        // A column has all its responses at once.
+        let mut places: Vec<usize> = missing
+            .iter()
+            .flat_map(|&k| inner.blocks[k].cols.start / q..inner.blocks[k].cols.end.div_ceil(q))
+            .collect();
+        places.dedup();
+        let columns: Vec<usize> = places.iter().map(|&c| inner.columns[c]).collect();
+        let mut gradient = vec![0.0; columns.len() * q];
+        design.dot_scattered(&columns, &inner.u, &mut gradient);
+        for (c, new) in places.into_iter().zip(gradient.chunks_exact(q)) {
+            inner.gradient[c * q..(c + 1) * q].copy_from_slice(new);
+        }
+        missing.into_iter().for_each(|k| inner.current[k] = true);
+    }
+
+    /// The duality gap of the loss over these blocks, whose critical λs go to their places in `critical`.
+    fn gap_over(
+        &self,
+        model: &FrozenModel<'a>,
+        inner: &Inner,
+        lambda: f64,
+        blocks: &[usize],
+        critical: &mut [f64],
+    ) -> f64 {
+        let slices = blocks.iter().map(|&k| {
+            let (block, key) = (&inner.blocks[k], inner.keys[k]);
+            let largest = model.curvature(key, block.cols.len());
+            (block.id, &inner.w[block.cols.clone()], &inner.gradient[block.cols.clone()], largest)
+        });
+        let mut own = vec![0.0; blocks.len()];
+        let gap = restricted_gap(self.penalty, lambda, slices, Some(&mut own), &mut Vec::new(), |scale| {
+            let scaled: Vec<f64> = inner.u.iter().map(|u| scale * u).collect();
+            self.smooth.loss().fenchel_young(&inner.eta, &scaled)
+        });
+        blocks.iter().zip(own).for_each(|(&k, own)| critical[k] = own);
+        gap
     }
 
     /// Whether a new model is cheaper than the steps that the old one still needs at the rate of the last.

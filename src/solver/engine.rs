@@ -96,6 +96,10 @@ pub(super) struct Engine<'a, D, L, P> {
     pub(super) started: Instant,
     /// Those of a batch.
     gradients: Vec<f64>,
+    /// The last certificate.
+    last: Option<Certificate>,
+    /// A watcher wants no more.
+    pub(super) cancelled: bool,
 }
 
 impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
@@ -130,6 +134,8 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             iterations: 0,
             started: Instant::now(),
             gradients: Vec::new(),
+            last: None,
+            cancelled: false,
             w,
             at,
         }
@@ -138,7 +144,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
     /// Solves for one λ from the start.
     pub(super) fn solve_one(&mut self, lambda: f64, watch: &mut dyn Watch) -> Solution {
         let mut run = Run::since(self.started, self.solver.stopping, watch);
-        self.approach(lambda, &run);
+        self.approach(lambda, &mut run);
         self.solve(lambda, None, &mut run)
     }
 
@@ -191,7 +197,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
 
     /// Walks down to a λ far below the critical one, a few sweeps and one pass over X at each step: the working set then
     /// grows with the support, and problems that are much too large or nearly singular are never met.
-    pub(super) fn approach(&mut self, lambda: f64, run: &Run<'_>) {
+    pub(super) fn approach(&mut self, lambda: f64, run: &mut Run<'_>) {
         let alive: Vec<usize> = (0..self.member.len()).collect();
         self.refresh(lambda, &alive, false);
         let critical = self.scores.iter().copied().fold(0.0, f64::max);
@@ -207,8 +213,10 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 return;
             }
             let step = critical * (lambda / critical).powf(f64::from(k) / steps);
-            self.refresh(step, &alive, k > 1);
-            self.mark_free();
+            let (certificate, _) = self.certify(step, &alive, k > 1);
+            if run.is_cancelled(0, step, certificate, self.columns(&self.set)) {
+                return;
+            }
             self.prune(step);
             self.grow(&alive, step, self.speculative_growth());
             let stop = InnerStop {
@@ -434,8 +442,9 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         sink: &mut dyn FnMut(Solution) -> ControlFlow<()>,
     ) -> (usize, ControlFlow<()>) {
         let last = lambdas[lambdas.len() - 1];
+        let mut run = Run::new(self.solver.stopping, &mut *watch);
         let free = self.penalty.free_columns(last);
-        if self.partial || self.free != free || self.unpenalised.1 != free {
+        if self.cancelled || self.partial || self.free != free || self.unpenalised.1 != free {
             return (0, ControlFlow::Continue(()));
         }
         let alive: Vec<usize> = (0..self.member.len()).collect();
@@ -454,7 +463,13 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             negligible: NEGLIGIBLE * INSIDE * stopping.tolerance * self.scale,
             newton_first: true,
         };
-        let mut answers = self.descend(lambdas, stop);
+        let (certificate, columns) = (self.last, self.columns(&self.set));
+        let mut answers = self.descend(lambdas, stop, &mut |iterations, lambda| match certificate {
+            Some(last) if run.is_cancelled(iterations, lambda, last, columns) => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
+        self.cancelled = run.cancelled;
+        let lambdas = &lambdas[..answers.coefficients.len()];
         let (len, m) = (self.dual_len(), lambdas.len());
         let mut points = Vec::with_capacity(m);
         let mut duals = Vec::with_capacity(m * len);
@@ -504,8 +519,11 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             self.iterations = answers.sweeps[k];
             let (certificate, _) = self.certify(lambdas[k], &alive, false);
             let mut run = Run::new(stopping, watch);
+            run.cancelled = self.cancelled;
             let columns = self.columns(&self.set);
-            let Some(status) = run.verdict(self.iterations, lambdas[k], certificate, columns) else {
+            let verdict = run.verdict(self.iterations, lambdas[k], certificate, columns);
+            self.cancelled = run.cancelled;
+            let Some(status) = verdict else {
                 // What the λs to come lack is already known.
                 for (j, &lambda) in lambdas.iter().enumerate().skip(k) {
                     let gradient = |range: Range<usize>| -> Vec<f64> {
@@ -539,6 +557,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         let problem = Problem::new(self.smooth, self.penalty, lambda);
         let certificate = problem.certify_blocks(&self.w, (&self.at, &self.dual), self.scale, &self.g, &self.scores);
         self.mark_free();
+        self.last = Some(certificate.0);
         certificate
     }
 

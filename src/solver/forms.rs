@@ -2,6 +2,8 @@
 //!
 //! Each form is a quadratic model, the blocks in its local columns and a state; [`run`] is the same for all.
 
+use std::ops::ControlFlow;
+
 use crate::design::{Dense, Design};
 use crate::kernels;
 use crate::loss::Loss;
@@ -64,6 +66,9 @@ pub(super) struct Answers {
     pub(super) sweeps: Vec<usize>,
 }
 
+/// Asked between two λs.
+pub(super) type Between<'b> = dyn FnMut(usize, f64) -> ControlFlow<()> + 'b;
+
 impl Answers {
     /// Writes the coefficients of one λ to their places among all.
     pub(super) fn place(&self, coefficients: &[f64], w: &mut [f64]) {
@@ -77,15 +82,16 @@ impl Answers {
 impl<D: Design, L: Loss, P: BlockPenalty> Engine<'_, D, L, P> {
     /// Solves the inner problem over the working set for one λ and moves w there; returns the sweeps made.
     pub(super) fn descend_to(&mut self, lambda: f64, stop: InnerStop) -> usize {
-        let answers = self.descend(&[lambda], stop);
+        let answers = self.descend(&[lambda], stop, &mut |_, _| ControlFlow::Continue(()));
         answers.place(&answers.coefficients[0], &mut self.w);
         answers.sweeps[0]
     }
 
-    /// Solves the inner problem over the working set for each λ in turn, each from the answer before.
-    pub(super) fn descend(&mut self, lambdas: &[f64], stop: InnerStop) -> Answers {
+    /// Solves the inner problem over the working set for each λ in turn, each from the answer before, up to the one before
+    /// which `between` (given the sweeps of the last, and the λ) says to stop.
+    pub(super) fn descend(&mut self, lambdas: &[f64], stop: InnerStop, between: &mut Between<'_>) -> Answers {
         if self.smooth.loss().as_squared().is_none() {
-            return self.descend_curved(lambdas, stop);
+            return self.descend_curved(lambdas, stop, between);
         }
         let design = self.smooth.design();
         let columns = self.columns(&self.set);
@@ -99,7 +105,7 @@ impl<D: Design, L: Loss, P: BlockPenalty> Engine<'_, D, L, P> {
                 columns <= GRAM_COLUMNS && (stubborn || columns as f64 <= gram_columns(design, self.penalty, self.q))
             }
         };
-        if gram { self.descend_gram(lambdas, stop) } else { self.descend_residual(lambdas, stop) }
+        if gram { self.descend_gram(lambdas, stop, between) } else { self.descend_residual(lambdas, stop, between) }
     }
 
     fn working_columns(&self) -> Vec<usize> {
@@ -118,7 +124,7 @@ impl<D: Design, L: Loss, P: BlockPenalty> Engine<'_, D, L, P> {
         columns.iter().flat_map(|&j| &values[j * q..(j + 1) * q]).copied().collect()
     }
 
-    fn descend_gram(&mut self, lambdas: &[f64], stop: InnerStop) -> Answers {
+    fn descend_gram(&mut self, lambdas: &[f64], stop: InnerStop, between: &mut Between<'_>) -> Answers {
         self.cache_columns();
         let (partition, q) = (self.penalty.partition(), self.q);
         let nu = self.smooth.loss().smoothness();
@@ -137,7 +143,7 @@ impl<D: Design, L: Loss, P: BlockPenalty> Engine<'_, D, L, P> {
         let cache = std::mem::take(&mut self.work.cache);
         let model = GramModel::new(cache.hessian(), q, w.clone(), gradient, energy);
         let state = model.state();
-        let mut answers = self.run(&model, &blocks, lambdas, (w, state), stop);
+        let mut answers = self.run(&model, &blocks, lambdas, (w, state), (stop, between));
         self.work.cache = cache;
         answers.columns = columns;
         answers
@@ -179,7 +185,7 @@ impl<D: Design, L: Loss, P: BlockPenalty> Engine<'_, D, L, P> {
     }
 
     /// Over X itself, or over a contiguous copy of the working columns where those of X are scattered.
-    fn descend_residual(&mut self, lambdas: &[f64], stop: InnerStop) -> Answers {
+    fn descend_residual(&mut self, lambdas: &[f64], stop: InnerStop, between: &mut Between<'_>) -> Answers {
         let partition = self.penalty.partition();
         let design = self.smooth.design();
         let (n, nu) = (design.nrows(), self.smooth.loss().smoothness());
@@ -200,9 +206,9 @@ impl<D: Design, L: Loss, P: BlockPenalty> Engine<'_, D, L, P> {
             }
             let gathered = Dense::from_gathered(values, n, columns.len());
             let all: Vec<usize> = (0..columns.len()).collect();
-            self.run(&ResidualModel::new(&gathered, &all, nu), &blocks, lambdas, begin, stop)
+            self.run(&ResidualModel::new(&gathered, &all, nu), &blocks, lambdas, begin, (stop, between))
         } else {
-            self.run(&ResidualModel::new(design, &columns, nu), &blocks, lambdas, begin, stop)
+            self.run(&ResidualModel::new(design, &columns, nu), &blocks, lambdas, begin, (stop, between))
         };
         answers.columns = columns;
         answers
@@ -214,7 +220,7 @@ impl<D: Design, L: Loss, P: BlockPenalty> Engine<'_, D, L, P> {
         blocks: &[Active],
         lambdas: &[f64],
         (mut w, mut state): (Vec<f64>, Vec<f64>),
-        stop: InnerStop,
+        (stop, between): (InnerStop, &mut Between<'_>),
     ) -> Answers {
         let Workspace { curvatures, factor, .. } = &mut self.work;
         for active in blocks {
@@ -229,7 +235,10 @@ impl<D: Design, L: Loss, P: BlockPenalty> Engine<'_, D, L, P> {
         // The λ before the last, its w and its state.
         let mut before: Option<(f64, Vec<f64>, Vec<f64>)> = None;
         let mut previous: Option<f64> = None;
-        for &lambda in lambdas {
+        for (k, &lambda) in lambdas.iter().enumerate() {
+            if k > 0 && between(answers.sweeps[k - 1], lambda).is_break() {
+                break;
+            }
             let inner =
                 Descent { model, penalty: self.penalty, lambda, blocks, curvatures: &curvatures, nresponses: self.q };
             if !stepwise && lambdas.len() > 1 {

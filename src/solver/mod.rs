@@ -93,14 +93,15 @@ pub struct Solution {
     pub iterations: usize,
 }
 
-/// What a watcher is shown, once per outer iteration.
+/// What a watcher is shown: once per outer iteration, on the way down to a small λ at each λ that is passed, and between
+/// the λs of a path that are certified together.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
     /// Iterations so far.
     pub iterations: usize,
     /// The λ that is being solved.
     pub lambda: f64,
-    /// The current certificate.
+    /// The last certificate.
     pub certificate: Certificate,
     /// Columns in the working set.
     pub working_set: usize,
@@ -118,7 +119,7 @@ pub struct Progress {
 /// let _: &mut dyn Watch = &mut watch;
 /// ```
 pub trait Watch {
-    /// Called once per outer iteration; `Break` ends the solve with [`Status::Cancelled`].
+    /// Called as [`Progress`] says; `Break` ends the solve with [`Status::Cancelled`].
     fn progress(&mut self, progress: &Progress) -> ControlFlow<()>;
 }
 
@@ -172,6 +173,8 @@ struct Run<'w> {
     started: Instant,
     watch: &'w mut dyn Watch,
     last_gap: f64,
+    /// The watcher has said so.
+    cancelled: bool,
 }
 
 impl<'w> Run<'w> {
@@ -181,7 +184,7 @@ impl<'w> Run<'w> {
 
     /// For a solve that began before.
     fn since(started: Instant, stopping: Stopping, watch: &'w mut dyn Watch) -> Self {
-        Self { stopping, started, watch, last_gap: f64::INFINITY }
+        Self { stopping, started, watch, last_gap: f64::INFINITY, cancelled: false }
     }
 
     /// When the time limit is reached; none if that is beyond what the clock can count.
@@ -193,6 +196,13 @@ impl<'w> Run<'w> {
         self.stopping.time_limit.is_some_and(|limit| self.started.elapsed() >= limit)
     }
 
+    /// Shows the watcher where things stand; returns whether it has cancelled, now or before.
+    fn is_cancelled(&mut self, iterations: usize, lambda: f64, certificate: Certificate, working_set: usize) -> bool {
+        let progress = Progress { iterations, lambda, certificate, working_set, elapsed: self.started.elapsed() };
+        self.cancelled = self.cancelled || self.watch.progress(&progress).is_break();
+        self.cancelled
+    }
+
     /// Why to stop at this certificate, if there is a reason.
     fn verdict(
         &mut self,
@@ -201,8 +211,7 @@ impl<'w> Run<'w> {
         certificate: Certificate,
         working_set: usize,
     ) -> Option<Status> {
-        let progress = Progress { iterations, lambda, certificate, working_set, elapsed: self.started.elapsed() };
-        let cancelled = self.watch.progress(&progress).is_break();
+        let cancelled = self.is_cancelled(iterations, lambda, certificate, working_set);
         // Below the rounding bound the gap proves nothing more, but as long as it falls the answer still gets better.
         let stuck = certificate.gap >= 0.5 * self.last_gap;
         self.last_gap = certificate.gap;

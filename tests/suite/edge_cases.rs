@@ -504,7 +504,7 @@ fn a_watcher_sees_the_progress_and_may_cancel() {
         let last = seen.last().unwrap();
         assert_eq!((last.certificate, last.iterations), (*model.certificate(), model.iterations()), "{name}");
         assert!(seen.windows(2).all(|w| w[0].iterations <= w[1].iterations && w[0].elapsed <= w[1].elapsed), "{name}");
-        assert!(seen.iter().all(|p| p.lambda == 0.01 && p.working_set <= 15), "{name}");
+        assert!(last.lambda == 0.01 && seen.iter().all(|p| p.lambda >= 0.01 && p.working_set <= 15), "{name}");
         assert!(seen.len() >= 2, "{name}: {}", seen.len());
         for calls in [1, 2] {
             let mut left = calls;
@@ -518,6 +518,42 @@ fn a_watcher_sees_the_progress_and_may_cancel() {
             let w = partial.coefficients.column(0).to_owned();
             check_lasso(name, &x, &y, 0.01, &w, partial.intercept[0], &partial.certificate);
         }
+    }
+}
+
+/// A watcher that says stop once, anywhere: on the way to the first λ, between λs that are certified together, at a pass.
+#[test]
+fn a_path_that_is_cancelled_keeps_what_is_proven() {
+    let (x, y) = single(23, 40, 30);
+    let classes = y.mapv(|y| f64::from(u8::from(y > 0.0)));
+    fn cancelled_at<E: Estimator>(
+        e: &E,
+        x: &Array2<f64>,
+        y: &ndarray::Array<f64, E::Response>,
+        at: usize,
+    ) -> Option<usize> {
+        let mut calls = 0;
+        let mut watch = |_: &Progress| {
+            calls += 1;
+            assert!(calls <= at, "asked again");
+            if calls == at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let path = e.path_watched(x, y, Grid::auto(60), &mut watch).unwrap();
+        let models = path.models();
+        let (last, before) = models.split_last().unwrap();
+        assert!(before.iter().all(|m| m.status() == Status::Converged), "{at}");
+        let ended = last.status() == Status::Cancelled;
+        assert!(ended || last.status() == Status::Converged, "{at}: {}", last.status());
+        (ended || models.len() < 60 || calls == at).then_some(models.len())
+    }
+    for at in (1..200).step_by(3) {
+        let lasso = cancelled_at(&Lasso::default().accept_unconverged(true), &x, &y, at);
+        let logistic = cancelled_at(&LogisticLasso::default().accept_unconverged(true), &x, &classes, at);
+        // Nothing is done after the stop but to say what is known at the λ it was for.
+        assert!(
+            at > 60 || (lasso.is_some_and(|n| n <= at + 1) && logistic.is_some_and(|n| n <= at + 1)),
+            "{at}: {lasso:?} {logistic:?}"
+        );
     }
 }
 
