@@ -95,7 +95,8 @@ impl Estimator for BoxLasso {
         let (low, high) = (self.low.values(nfeatures), self.high.values(nfeatures));
         crate::error::check_length("lower bounds", nfeatures, low.len())?;
         if self.options.standardize && low.iter().chain(&high).any(|b| *b != 0.0 && b.is_finite()) {
-            let reason = "standardized columns have another unit: scale the columns yourself, or use bounds of 0 and ±inf";
+            let reason =
+                "standardized columns have another unit: scale the columns yourself, or use bounds of 0 and ±inf";
             return Err(Error::Unsupported { argument: "bounds", reason });
         }
         let mut penalty = BoxL1::new(low, high)?;

@@ -49,6 +49,7 @@ mod from_moments;
 mod fused_lasso;
 mod glm;
 mod glm_model;
+mod graph_fused_lasso;
 mod graphical_lasso;
 mod group_lasso;
 mod group_max_lasso;
@@ -78,6 +79,7 @@ pub use glm::{
     PoissonLasso, QuantileLasso, SquareRootLasso, SquaredHingeLasso, WithLoss,
 };
 pub use glm_model::GlmModel;
+pub use graph_fused_lasso::GraphFusedLasso;
 pub use graphical_lasso::{
     CovarianceEstimate, Criterion, Edge, Em, EmModel, GraphicalCrossValidation, GraphicalLasso, GraphicalMethod,
     GraphicalPath, GraphicalStability, PrecisionModel, Rank, Subsamples,

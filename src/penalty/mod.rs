@@ -3,6 +3,9 @@
 //! A **separable** penalty is a [`BlockPenalty`]: a sum over blocks, where block `b` sees its coefficients (all columns of
 //! the block × all responses, feature-major) as one flat slice. That makes it a [`Penalty`], too. A penalty that is not a
 //! sum over blocks implements [`Penalty`] directly and works with [`Fista`](crate::solver::Fista).
+//! One that couples all columns, as SLOPE and total variation do, is a [`BlockPenalty`] of one block that says so
+//! ([`couples_columns`](BlockPenalty::couples_columns)): estimators then use proximal gradient, on working sets where the penalty
+//! knows which columns can be non-zero, and finish by Newton's method where it knows its [`Pattern`].
 //!
 //! λ belongs to the problem and is passed in; for a norm every method below is `λΩ`. Penalties that are not homogeneous
 //! in λ (MCP, SCAD) have all they need.
@@ -14,6 +17,7 @@ mod box_l1;
 mod elastic_net;
 mod entrywise_l1;
 mod fused;
+mod graph_fused;
 mod group;
 mod group_max;
 mod joint_entrywise;
@@ -31,6 +35,7 @@ pub use box_l1::BoxL1;
 pub use elastic_net::ElasticNetPenalty;
 pub use entrywise_l1::EntrywiseL1;
 pub use fused::Fused;
+pub use graph_fused::GraphFused;
 pub use group::GroupL2;
 pub use group_max::GroupMax;
 pub(crate) use joint_entrywise::SmoothPiece;

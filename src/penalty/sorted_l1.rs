@@ -92,11 +92,7 @@ impl SortedL1 {
     fn with_sizes<T>(&self, v: &[f64], f: impl FnOnce(&[f64], &mut SortedScratch) -> T) -> T {
         let q = self.responses(v);
         SCRATCH.with_borrow_mut(|scratch| {
-            if q == 1 {
-                f(v, scratch)
-            } else {
-                f(&v.chunks_exact(q).map(prox::norm2).collect::<Vec<_>>(), scratch)
-            }
+            if q == 1 { f(v, scratch) } else { f(&v.chunks_exact(q).map(prox::norm2).collect::<Vec<_>>(), scratch) }
         })
     }
 }

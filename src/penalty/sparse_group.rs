@@ -127,12 +127,10 @@ impl BlockPenalty for SparseGroup {
         if norm == 0.0 {
             return (excess_norm(&self.felt(g), t1) - t2).max(0.0);
         }
-        let violation = |(w, g): (&f64, &f64)| {
-            match (*w == 0.0, self.nonnegative) {
-                (true, false) => (g.abs() - t1).max(0.0),
-                (true, true) => (-g - t1).max(0.0),
-                _ => g + t1 * w.signum() + t2 * w / norm,
-            }
+        let violation = |(w, g): (&f64, &f64)| match (*w == 0.0, self.nonnegative) {
+            (true, false) => (g.abs() - t1).max(0.0),
+            (true, true) => (-g - t1).max(0.0),
+            _ => g + t1 * w.signum() + t2 * w / norm,
         };
         w.iter().zip(g).map(violation).map(|v| v * v).sum::<f64>().sqrt()
     }

@@ -145,7 +145,7 @@ pub fn total_variation_critical(g: &[f64], l1: f64, fused: f64, weights: Option<
 }
 
 /// Share of Σ|g| below which Σg is rounding.
-const BALANCED: f64 = 1e-11;
+pub(super) const BALANCED: f64 = 1e-11;
 
 fn chain_critical(g: &[f64], l1: f64, edges: &[f64]) -> f64 {
     let n = g.len();

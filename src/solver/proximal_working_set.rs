@@ -191,7 +191,8 @@ impl<D: Design, L: Loss, P: BlockPenalty> State<'_, D, L, P> {
         if self.cache.columns().len() > 2 * set.len() + SMALLEST {
             let mut wanted = vec![false; self.smooth.ncols()];
             set.iter().for_each(|&j| wanted[j] = true);
-            let keep: Vec<usize> = (0..self.cache.columns().len()).filter(|&i| wanted[self.cache.columns()[i]]).collect();
+            let keep: Vec<usize> =
+                (0..self.cache.columns().len()).filter(|&i| wanted[self.cache.columns()[i]]).collect();
             self.cache.retain(&keep, design.nrows());
         }
         let mut known = vec![false; self.smooth.ncols()];

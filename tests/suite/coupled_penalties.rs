@@ -146,3 +146,158 @@ fn sparse_fused_paths_are_certified_with_weights_and_other_losses() {
         assert!((above - far).abs() < 1e-5 * above.abs(), "{above} {far}");
     }
 }
+
+#[test]
+fn a_tree_of_leaves_is_a_group_lasso_and_a_tree_of_two_levels_a_sparse_one() {
+    let (x, y) = single(8, 40, 12);
+    let sizes = [3, 4, 5];
+    let groups = Groups::from_sizes(&sizes).unwrap();
+    let lambda = 0.2 * GroupLasso::new(0.0, groups.clone()).lambda_max(&x, &y).unwrap();
+    let tree = TreeGroupLasso::new(lambda, groups.clone()).tolerance(1e-12).fit(&x, &y).unwrap();
+    let group = GroupLasso::new(lambda, groups.clone()).tolerance(1e-12).fit(&x, &y).unwrap();
+    assert_close("groups", &tree.coefficients(), &group.coefficients(), 1e-7);
+
+    let tau = 0.3;
+    let mut all: Vec<Vec<usize>> = (0..3).map(|g| groups.members(g).to_vec()).collect();
+    let mut weights: Vec<f64> = sizes.iter().map(|&s| (1.0 - tau) * (s as f64).sqrt()).collect();
+    all.extend((0..12).map(|j| vec![j]));
+    weights.extend([tau; 12]);
+    let nested = Groups::overlapping(&all, 12).unwrap();
+    let tree = TreeGroupLasso::new(0.0, nested).weights(weights).tolerance(1e-12);
+    let sparse = SparseGroupLasso::new(0.0, tau, groups).tolerance(1e-12);
+    let (max, wanted) = (tree.lambda_max(&x, &y).unwrap(), sparse.lambda_max(&x, &y).unwrap());
+    assert!((max / wanted - 1.0).abs() < 1e-12, "{max} {wanted}");
+    for share in [0.5, 0.05] {
+        let a = tree.with_lambda(share * max).fit(&x, &y).unwrap();
+        let b = sparse.with_lambda(share * max).fit(&x, &y).unwrap();
+        assert_close("sparse groups", &a.coefficients(), &b.coefficients(), 1e-7);
+    }
+}
+
+#[test]
+fn groups_that_cross_are_named() {
+    let groups = Groups::overlapping(&[vec![0, 1, 2, 3], vec![3, 4], vec![0, 1], vec![4]], 5).unwrap();
+    let (x, y) = single(9, 10, 5);
+    let error = TreeGroupLasso::new(0.1, groups.clone()).fit(&x, &y).unwrap_err();
+    assert!(matches!(error, Error::NotNested { first: 0, second: 1, feature: 3 }), "{error}");
+    // A group without weight is checked all the same.
+    let error = TreeGroupLasso::new(0.1, groups).weights(vec![1.0, 0.0, 1.0, 1.0]).fit(&x, &y).unwrap_err();
+    assert!(matches!(error, Error::NotNested { .. }), "{error}");
+}
+
+#[test]
+fn the_maximum_norm_of_single_coefficients_is_the_lasso() {
+    let (x, y) = single(10, 40, 12);
+    let lambda = 0.1 * Lasso::default().lambda_max(&x, &y).unwrap();
+    let lasso = Lasso::new(lambda).tolerance(1e-12).fit(&x, &y).unwrap();
+    let max = GroupMaxLasso::new(lambda, Groups::from_sizes(&[1; 12]).unwrap()).tolerance(1e-12).fit(&x, &y).unwrap();
+    assert_close("coefficients", &max.coefficients(), &lasso.coefficients(), 1e-7);
+    let bounded = BoxLasso::new(lambda).bounds(-1e3, 1e3).tolerance(1e-12).fit(&x, &y).unwrap();
+    assert_close("far bounds", &bounded.coefficients(), &lasso.coefficients(), 1e-7);
+    let positive = Lasso::new(lambda).nonnegative(true).tolerance(1e-12).fit(&x, &y).unwrap();
+    let bounded = BoxLasso::new(lambda).bounds(0.0, f64::INFINITY).tolerance(1e-12).fit(&x, &y).unwrap();
+    assert_close("signs", &bounded.coefficients(), &positive.coefficients(), 1e-7);
+}
+
+#[test]
+fn the_trace_norm_of_one_response_is_a_single_group() {
+    let (x, y) = single(11, 40, 12);
+    let matrix = y.view().insert_axis(ndarray::Axis(1)).to_owned();
+    let trace = TraceNormRegression::default().tolerance(1e-10);
+    let group = GroupLasso::new(0.0, Groups::from_sizes(&[12]).unwrap()).weights(vec![1.0]).tolerance(1e-12);
+    let max = trace.lambda_max(&x, &matrix).unwrap();
+    assert!((max / group.lambda_max(&x, &y).unwrap() - 1.0).abs() < 1e-12);
+    let a = trace.with_lambda(0.2 * max).fit(&x, &matrix).unwrap();
+    let b = group.with_lambda(0.2 * max).fit(&x, &y).unwrap();
+    assert_close("coefficients", &a.coefficients(), &b.coefficients(), 1e-4);
+    let difference = (a.certificate().objective - b.certificate().objective).abs();
+    assert!(difference <= 2e-10 * b.certificate().scale);
+}
+
+#[test]
+fn paths_of_the_trace_norm_rise_in_rank_and_are_certified() {
+    let (x, y) = regression(12, 40, 15, 4);
+    let path = TraceNormRegression::default().tolerance(1e-8).path(&x, &y, Grid::auto(10)).unwrap();
+    path.models().iter().for_each(|m| assert_certified("trace norm", m.certificate(), 1e-8));
+    assert!(path.models()[0].coefficients().iter().all(|&w| w == 0.0));
+    // Between the first λ and the second there is one direction only: all 2×2 minors are zero.
+    let w = path.models()[1].coefficients();
+    let size = w.iter().fold(0.0, |m: f64, w| m.max(w.abs()));
+    assert!(size > 0.0);
+    let minor = (w[[0, 0]] * w[[3, 1]] - w[[0, 1]] * w[[3, 0]]) / (size * size);
+    assert!(minor.abs() < 1e-6, "{minor}");
+    let wide = TraceNormRegression::default().tolerance(1e-7).path(
+        &regression(13, 12, 30, 3).0,
+        &regression(13, 12, 30, 3).1,
+        Grid::auto(5),
+    );
+    wide.unwrap().models().iter().for_each(|m| assert_certified("wide", m.certificate(), 1e-7));
+}
+
+#[test]
+fn groups_of_the_maximum_norm_and_trees_are_certified_with_other_losses_and_several_responses() {
+    let (x, y) = regression(14, 40, 12, 3);
+    let max = MultiTaskMaxLasso::default().lambda_max(&x, &y).unwrap();
+    let model = MultiTaskMaxLasso::new(0.2 * max).tolerance(1e-9).fit(&x, &y).unwrap();
+    assert_certified("rows", model.certificate(), 1e-9);
+    let tree =
+        Groups::overlapping(&[(0..12).collect::<Vec<_>>(), (0..4).collect(), vec![0, 1], vec![5, 6]], 12).unwrap();
+    let counts = y.column(0).mapv(|v| v.abs().round());
+    let poisson = TreeGroupLasso::new(0.0, tree.clone()).loss(Poisson);
+    let max = poisson.lambda_max(&x, &counts).unwrap();
+    let model = poisson.with_lambda(0.1 * max).tolerance(1e-8).fit(&x, &counts).unwrap();
+    assert_certified("tree", model.certificate(), 1e-8);
+    let penalty = sparsereg::penalty::TreeGroup::new(tree).check().unwrap();
+    assert!(penalty.order().is_sorted());
+    let model = Penalized::new(0.05, penalty).multi_response().tolerance(1e-9).fit(&x, &y).unwrap();
+    assert_certified("tree of rows", model.certificate(), 1e-9);
+    let slope = sparsereg::penalty::SortedL1::benjamini_hochberg(12, 0.1).unwrap();
+    let model = Penalized::new(0.2, slope).multi_response().tolerance(1e-8).fit(&x, &y).unwrap();
+    assert_certified("SLOPE of rows", model.certificate(), 1e-8);
+}
+
+#[test]
+fn bad_parameters_are_named() {
+    use sparsereg::penalty::{BoxL1, Fused, Simplex, SortedL1};
+    let (x, y) = single(15, 10, 3);
+    let error = Slope::new(0.1).weights(vec![2.0, 1.0, 1.5]).fit(&x, &y).unwrap_err();
+    assert!(
+        matches!(&error, Error::OutOfRange { argument: "weights", index, value: 1.5, .. } if index == &[2]),
+        "{error}"
+    );
+    let error = Slope::new(0.1).weights(vec![2.0, 1.0]).fit(&x, &y).unwrap_err();
+    assert!(matches!(error, Error::Length { argument: "weights", expected: 3, found: 2 }), "{error}");
+    for q in [0.0, 1.0, f64::NAN] {
+        let error = Slope::new(0.1).benjamini_hochberg(q).fit(&x, &y).unwrap_err();
+        assert!(matches!(error, Error::OutOfRange { argument: "q", .. }), "{error}");
+    }
+    assert!(matches!(SortedL1::new(vec![]), Err(Error::Empty { .. })));
+    let error = FusedLasso::new(0.1, 0.5).edge_weights(vec![1.0; 3]).fit(&x, &y).unwrap_err();
+    assert!(matches!(error, Error::Length { argument: "edge_weights", expected: 2, found: 3 }), "{error}");
+    assert!(Fused::new(3, 1.5).is_err() && Fused::new(3, 0.0).unwrap().with_edge_weights(vec![1.0, -1.0]).is_err());
+    let error = BoxLasso::new(0.1).bounds_each(vec![0.0, 0.5, 0.0], vec![1.0; 3]).fit(&x, &y).unwrap_err();
+    assert!(matches!(&error, Error::OutOfRange { argument: "lower bounds", index, .. } if index == &[1]), "{error}");
+    assert!(BoxL1::new(vec![0.0], vec![f64::NAN]).is_err() && Simplex::new(3, 0.0).is_err());
+    let error = BoxLasso::new(0.1).bounds(-1.0, 1.0).standardize(true).fit(&x, &y).unwrap_err();
+    assert!(matches!(error, Error::Unsupported { argument: "bounds", .. }), "{error}");
+}
+
+#[test]
+fn a_graph_that_is_a_chain_is_the_fused_lasso_and_bad_edges_are_named() {
+    let (x, y) = single(16, 30, 12);
+    let edges: Vec<(usize, usize)> = (1..12).map(|j| (j, j - 1)).collect();
+    for tau in [0.0, 0.4] {
+        let (chain, graph) = (FusedLasso::new(0.0, tau), GraphFusedLasso::new(0.0, tau, edges.clone()));
+        let max = chain.lambda_max(&x, &y).unwrap();
+        assert!((graph.lambda_max(&x, &y).unwrap() / max - 1.0).abs() < 1e-9);
+        let a = chain.with_lambda(0.2 * max).tolerance(1e-11).fit(&x, &y).unwrap();
+        let b = graph.with_lambda(0.2 * max).tolerance(1e-11).fit(&x, &y).unwrap();
+        assert_certified("graph", b.certificate(), 1e-11);
+        assert_close("coefficients", &a.coefficients(), &b.coefficients(), 1e-6);
+    }
+    let fit = |edges: [(usize, usize); 2]| GraphFusedLasso::new(0.1, 0.0, edges).fit(&x, &y).unwrap_err();
+    assert!(matches!(fit([(0, 1), (2, 12)]), Error::Index { argument: "edges", position: 1, index: 12, len: 12 }));
+    assert!(matches!(fit([(3, 3), (0, 1)]), Error::OutOfRange { argument: "edges", value: 3.0, .. }));
+    let error = GraphFusedLasso::new(0.1, 0.0, [(0, 1)]).edge_weights(vec![-1.0]).fit(&x, &y).unwrap_err();
+    assert!(matches!(&error, Error::OutOfRange { argument: "edge_weights", index, .. } if index == &[0]), "{error}");
+}
