@@ -241,7 +241,7 @@ fn groups_of_the_maximum_norm_and_trees_are_certified_with_other_losses_and_seve
     let model = MultiTaskMaxLasso::new(0.2 * max).tolerance(1e-9).fit(&x, &y).unwrap();
     assert_certified("rows", model.certificate(), 1e-9);
     let tree =
-        Groups::overlapping(&[(0..12).collect::<Vec<_>>(), (0..4).collect(), vec![0, 1], vec![5, 6]], 12).unwrap();
+        Groups::overlapping(&[(0..12).collect::<Vec<_>>(), (0..4).collect(), vec![0, 1], vec![4, 5]], 12).unwrap();
     let counts = y.column(0).mapv(|v| v.abs().round());
     let poisson = TreeGroupLasso::new(0.0, tree.clone()).loss(Poisson);
     let max = poisson.lambda_max(&x, &counts).unwrap();

@@ -69,7 +69,7 @@ const OPERATORS: [Operator; 18] = [
     (
         "simplex",
         |v, t| project_simplex(v, t, &mut [0.0; 4]),
-        |v, t| only_if(nonnegative(v) && (v.iter().sum::<f64>() - t).abs() <= 1e-13 * t, 0.0),
+        |v, t| only_if(nonnegative(v) && (v.iter().sum::<f64>() - t).abs() <= 1e-12 * t, 0.0),
     ),
     ("box", |v, t| project_box(v, -t, 2.0 * t), |v, t| only_if(v.iter().all(|&x| -t <= x && x <= 2.0 * t), 0.0)),
     ("l1 ball", |v, t| project_l1_ball(v, t, &mut [0.0; 4]), |v, t| only_if(l1(v) <= t * (1.0 + 1e-14), 0.0)),

@@ -223,7 +223,10 @@ impl Entry {
                     tau * one + (1.0 - tau) * steps.sum::<f64>()
                 }
                 Kind::Tree(ref inner) if b == 0 => {
-                    let part = |&(from, to, weight): &(usize, usize, f64)| weight * norm(&w[from * q..to * q]);
+                    let part = |&(from, to, weight): &(usize, usize, f64)| match norm(&w[from * q..to * q]) {
+                        0.0 => 0.0,
+                        norm => weight * norm,
+                    };
                     weight * two.sqrt() + inner.iter().map(part).sum::<f64>()
                 }
                 Kind::Tree(_) => weight * two.sqrt(),
@@ -291,6 +294,7 @@ impl Entry {
                 lambda == 0.0 || (tau == 0.0 && self.weights[b] == 0.0) // τ‖w‖₁ has no weights
             }
             Kind::Box(..) => false,
+            Kind::Tree(ref inner) if b == 0 && inner.iter().any(|node| node.2 == INF) => false,
             _ => lambda == 0.0 || self.weights[b] == 0.0,
         };
         norm_free && self.weights[b] != INF && !self.nonnegative
@@ -375,7 +379,7 @@ pub fn coupled_entries() -> Vec<Entry> {
         Entry::new(Kind::Fused(1.0, edges.clone()), &[8], &[1.0], false),
         Entry::new(Kind::Fused(0.0, edges), &[8], &[1.0], false),
         Entry::new(Kind::Tree(inner.clone()), &[5, 2, 1], &[1.0, 1.3, 0.7], false),
-        Entry::new(Kind::Tree(vec![(1, 4, INF)]), &[5, 3], &[1.0, 0.5], false),
+        Entry::new(Kind::Tree(vec![(0, 3, INF)]), &[5, 3], &[1.0, 0.5], false),
         Entry::new(Kind::Trace, &[8], &[1.0], false),
         Entry::new(Kind::Box(-0.5, 1.5), &[1; 8], &[1.0, 0.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0], false),
         Entry::new(Kind::Box(0.0, 1.0), &[1; 8], &[1.0; 8], false),
