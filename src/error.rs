@@ -91,6 +91,16 @@ pub enum Error {
         /// The second group that holds it (the same one if it is listed twice).
         second: usize,
     },
+    /// Two groups of a tree share a feature, but neither holds the other.
+    #[error("groups {first} and {second} are no tree: they share feature {feature}, but neither holds the other")]
+    NotNested {
+        /// One group.
+        first: usize,
+        /// The other group.
+        second: usize,
+        /// A feature that is in both.
+        feature: usize,
+    },
     /// A matrix that must be symmetric is not.
     #[error("`{argument}` is not symmetric: [{row}, {column}] and its mirror differ by {difference:e}")]
     NotSymmetric {

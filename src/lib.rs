@@ -39,8 +39,16 @@
 //! | [`GroupLasso`](estimator::GroupLasso) | `Σ_g ω_g ‖w_g‖₂` | disjoint groups |
 //! | [`SparseGroupLasso`](estimator::SparseGroupLasso) | `τ‖w‖₁ + (1−τ) Σ_g ω_g ‖w_g‖₂` | groups, and features inside |
 //! | [`LatentGroupLasso`](estimator::LatentGroupLasso) | `min { Σ_g ω_g ‖v_g‖₂ : Σ_g v_g = w, supp v_g ⊆ g }` | all but a union of groups |
+//! | [`TreeGroupLasso`](estimator::TreeGroupLasso) | `Σ_g ω_g ‖w_g‖₂`, groups nested or disjoint | groups, and those inside |
+//! | [`GroupMaxLasso`](estimator::GroupMaxLasso) | `Σ_g ω_g ‖w_g‖_∞` | disjoint groups; the largest are equal |
+//! | [`Slope`](estimator::Slope) | `Σ_k ω_k │w│_(k)`, ω falling | nothing; clusters are equal |
+//! | [`FusedLasso`](estimator::FusedLasso) | `τ‖w‖₁ + (1−τ) Σ_j ω_j │w_{j+1} − w_j│` | nothing; neighbours are equal |
+//! | [`GraphFusedLasso`](estimator::GraphFusedLasso) | `τ‖w‖₁ + (1−τ) Σ_{(i,j)} ω_ij │w_i − w_j│` | nothing; neighbours are equal |
+//! | [`BoxLasso`](estimator::BoxLasso) | `Σ_j ω_j │w_j│`, `low ≤ w ≤ high` | nothing |
 //! | [`MultiTaskLasso`](estimator::MultiTaskLasso) | `Σ_j ω_j ‖W_j‖₂` | rows of W |
 //! | [`MultiTaskElasticNet`](estimator::MultiTaskElasticNet) | `Σ_j ω_j (ρ‖W_j‖₂ + (1−ρ)/2 ‖W_j‖₂²)` | rows of W |
+//! | [`MultiTaskMaxLasso`](estimator::MultiTaskMaxLasso) | `Σ_j ω_j max_t │w_jt│` | rows of W |
+//! | [`TraceNormRegression`](estimator::TraceNormRegression) | `Σ_k σ_k(W)`, singular values | the rank falls |
 //! | [`Penalized`](estimator::Penalized) | any [`BlockPenalty`](penalty::BlockPenalty) | what Ω says |
 //!
 //! The loss is `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖²` for all of them, unless they are given the one of a

@@ -16,7 +16,9 @@ use crate::estimator::family::Responses;
 use crate::moments::Moments;
 use crate::penalty::BlockPenalty;
 use crate::problem::Problem;
-use crate::solver::{BlockDescent, Fista, Predictor, Solution, Solver, Start, Status, Stopping, Watch};
+use crate::solver::{
+    BlockDescent, Fista, Predictor, Solution, Solver, Start, Status, Stopping, Watch, solve_on_working_sets,
+};
 
 /// What is the same in every [`Estimator`] that has the fields `lambda` and `options`.
 macro_rules! shared_parameters {
@@ -39,14 +41,18 @@ macro_rules! shared_parameters {
     };
 }
 
+mod box_lasso;
 mod coefficients;
 mod elastic_net;
 pub mod family;
 mod from_moments;
+mod fused_lasso;
 mod glm;
 mod glm_model;
+mod graph_fused_lasso;
 mod graphical_lasso;
 mod group_lasso;
+mod group_max_lasso;
 mod joint_graphical_lasso;
 mod labels;
 mod lasso;
@@ -57,22 +63,29 @@ mod offset;
 mod penalized;
 mod scoring;
 mod shape;
+mod slope;
 mod sparse_group_lasso;
+mod trace_norm_regression;
 mod training;
+mod tree_group_lasso;
 
+pub use box_lasso::BoxLasso;
 pub use elastic_net::ElasticNet;
 pub use family::{Cox, Gamma, Huber, Logistic, Multinomial, Poisson, Quantile, SquareRoot, SquaredHinge};
+pub use fused_lasso::FusedLasso;
 pub use glm::{
     CoxElasticNet, CoxGroupLasso, CoxLasso, GammaLasso, Glm, GroupedMultinomialLasso, HuberLasso, LogisticElasticNet,
     LogisticGroupLasso, LogisticLasso, MultiTaskLogisticLasso, MultinomialLasso, PoissonElasticNet, PoissonGroupLasso,
     PoissonLasso, QuantileLasso, SquareRootLasso, SquaredHingeLasso, WithLoss,
 };
 pub use glm_model::GlmModel;
+pub use graph_fused_lasso::GraphFusedLasso;
 pub use graphical_lasso::{
     CovarianceEstimate, Criterion, Edge, Em, EmModel, GraphicalCrossValidation, GraphicalLasso, GraphicalMethod,
     GraphicalPath, GraphicalStability, PrecisionModel, Rank, Subsamples,
 };
 pub use group_lasso::GroupLasso;
+pub use group_max_lasso::{GroupMaxLasso, MultiTaskMaxLasso};
 pub use joint_graphical_lasso::{
     ClassWeights, Coupling, JointEdge, JointGraphicalLasso, JointGraphicalPath, JointPrecisionModel,
 };
@@ -85,17 +98,22 @@ pub use offset::Offset;
 pub use penalized::Penalized;
 pub use scoring::Scoring;
 pub use shape::Shape;
+pub use slope::Slope;
 pub use sparse_group_lasso::SparseGroupLasso;
+pub use trace_norm_regression::TraceNormRegression;
 pub(crate) use training::normalise;
 pub use training::{Layout, Training};
+pub use tree_group_lasso::TreeGroupLasso;
 
 /// Which solver an estimator uses.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Method {
-    /// Block coordinate descent with working sets: the default, and the fastest.
+    /// Block coordinate descent with working sets: the default, and the fastest. Where the penalty couples all columns (SLOPE,
+    /// fused lasso, trace norm …) there is nothing to descend over: then it stands for proximal gradient on working sets
+    /// with a second-order finish.
     Descent(BlockDescent),
-    /// Proximal gradient: the independent second route.
+    /// Proximal gradient on all columns: the independent second route.
     Fista(Fista),
 }
 
@@ -124,6 +142,16 @@ impl Method {
         watch: &mut dyn Watch,
     ) -> Solution {
         match self.clone() {
+            Self::Descent(_) if problem.penalty.couples_columns() => {
+                let mut answer = None;
+                let mut sink = |solution| {
+                    answer = Some(solution);
+                    ControlFlow::Break(())
+                };
+                solve_on_working_sets(stopping, problem, &[problem.lambda], start, watch, &mut sink);
+                // There is an answer for every λ; without one, this is what there is.
+                answer.unwrap_or_else(|| Fista { stopping, ..Fista::default() }.solve(problem, start, watch))
+            }
             Self::Descent(solver) => BlockDescent { stopping, ..solver }.solve(problem, start, watch),
             Self::Fista(solver) => Fista { stopping, ..solver }.solve(problem, start, watch),
         }
@@ -138,6 +166,9 @@ impl Method {
         sink: &mut dyn FnMut(Solution) -> ControlFlow<()>,
     ) {
         match self {
+            Self::Descent(solver) if problem.penalty.couples_columns() => {
+                solve_on_working_sets(solver.stopping, problem, lambdas, Start::Zero, watch, sink);
+            }
             Self::Descent(solver) => solver.solve_path(problem, lambdas, Start::Zero, watch, sink),
             Self::Fista(solver) => solver.solve_path(problem, lambdas, Start::Zero, watch, sink),
         }

@@ -27,18 +27,25 @@ pub struct SparseGroupLasso {
     tau: f64,
     groups: Groups,
     weights: Option<Vec<f64>>,
+    nonnegative: bool,
     options: Options,
 }
 
 impl SparseGroupLasso {
     /// A sparse group lasso with penalty λ ≥ 0 and share τ ∈ [0, 1] of the ℓ1 norm over disjoint groups.
     pub fn new(lambda: f64, tau: f64, groups: Groups) -> Self {
-        Self { lambda, tau, groups, weights: None, options: Options::default() }
+        Self { lambda, tau, groups, weights: None, nonnegative: false, options: Options::default() }
     }
 
     /// One penalty weight ω_g ∈ [0, ∞] per group in place of √|g|.
     pub fn weights(mut self, weights: impl Into<Vec<f64>>) -> Self {
         self.weights = Some(weights.into());
+        self
+    }
+
+    /// Adds the constraint `w ≥ 0`.
+    pub fn nonnegative(mut self, yes: bool) -> Self {
+        self.nonnegative = yes;
         self
     }
 }
@@ -59,7 +66,7 @@ impl Estimator for SparseGroupLasso {
     fn layout(&self, nfeatures: usize) -> Result<Layout<SparseGroup>> {
         check_disjoint(&self.groups, nfeatures)?;
         let (order, partition) = self.groups.flatten();
-        let mut penalty = SparseGroup::new(partition, self.tau)?;
+        let mut penalty = SparseGroup::new(partition, self.tau)?.nonnegative(self.nonnegative);
         if let Some(weights) = &self.weights {
             penalty = penalty.with_weights(weights.clone())?;
         }

@@ -283,8 +283,8 @@ impl<'a> Training<'a> {
             Some(order) => AnyDesign::Owned(Box::new(Columns::new(design, order.clone())?)),
         };
         let design = if ones { AnyDesign::Owned(Box::new(WithOnes::new(design))) } else { design };
-        let smooth = LinearPredictor::new(design, loss);
         let penalty = WithFreeColumn::new(layout.penalty, ones);
+        let smooth = LinearPredictor::new(design, loss).with_free_directions(penalty.free_directions());
         if smooth.loss().as_squared().is_none() {
             let free: Vec<usize> = if ones { vec![smooth.design().ncols() - 1] } else { Vec::new() };
             let null = smooth.point(&null_model(&smooth, &free));

@@ -126,3 +126,26 @@ pub(super) fn singular_values(a: &[f64], n: usize, p: usize, values: &mut [f64])
     )
     .map_err(|_| NoConvergence)
 }
+
+/// Thin singular value decomposition: values descending, vectors in columns.
+pub(super) fn svd(
+    a: &[f64],
+    n: usize,
+    p: usize,
+    values: &mut [f64],
+    left: &mut [f64],
+    right: &mut [f64],
+) -> Result<(), NoConvergence> {
+    let (thin, k) = (ComputeSvdVectors::Thin, n.min(p));
+    let scratch = svd::svd_scratch::<f64>(n, p, thin, thin, Par::Seq, Default::default());
+    svd::svd(
+        MatRef::from_column_major_slice(a, n, p),
+        ColMut::from_slice_mut(values).as_diagonal_mut(),
+        Some(MatMut::from_column_major_slice_mut(left, n, k)),
+        Some(MatMut::from_column_major_slice_mut(right, p, k)),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Default::default(),
+    )
+    .map_err(|_| NoConvergence)
+}

@@ -301,6 +301,30 @@ pub(crate) fn singular_values(a: &[f64], n: usize, p: usize) -> Result<Vec<f64>,
     Ok(values)
 }
 
+/// A = U diag(values) Vᵀ with min(n, p) singular values.
+#[derive(Debug, Clone)]
+pub(crate) struct Svd {
+    /// Descending.
+    pub(crate) values: Vec<f64>,
+    /// U, one vector of length n a column.
+    pub(crate) left: Vec<f64>,
+    /// V, one vector of length p a column.
+    pub(crate) right: Vec<f64>,
+}
+
+/// Singular values and vectors of an n×p matrix.
+pub(crate) fn svd(a: &[f64], n: usize, p: usize) -> Result<Svd, NoConvergence> {
+    let k = n.min(p);
+    let mut svd = Svd { values: vec![0.0; k], left: vec![0.0; n * k], right: vec![0.0; p * k] };
+    if a.iter().any(|v| !v.is_finite()) {
+        return Err(NoConvergence);
+    }
+    if k > 0 {
+        faer::svd(a, n, p, &mut svd.values, &mut svd.left, &mut svd.right)?;
+    }
+    Ok(svd)
+}
+
 /// An **upper** bound of the largest eigenvalue of a symmetric p×p matrix with both triangles filled: what a step size
 /// 1/L needs, and what power iteration, which only gives lower bounds, cannot promise.
 ///

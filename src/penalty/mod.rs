@@ -3,6 +3,9 @@
 //! A **separable** penalty is a [`BlockPenalty`]: a sum over blocks, where block `b` sees its coefficients (all columns of
 //! the block × all responses, feature-major) as one flat slice. That makes it a [`Penalty`], too. A penalty that is not a
 //! sum over blocks implements [`Penalty`] directly and works with [`Fista`](crate::solver::Fista).
+//! One that couples all columns, as SLOPE and total variation do, is a [`BlockPenalty`] of one block that says so
+//! ([`couples_columns`](BlockPenalty::couples_columns)): estimators then use proximal gradient, on working sets where the penalty
+//! knows which columns can be non-zero, and finish by Newton's method where it knows its [`Pattern`].
 //!
 //! λ belongs to the problem and is passed in; for a norm every method below is `λΩ`. Penalties that are not homogeneous
 //! in λ (MCP, SCAD) have all they need.
@@ -10,23 +13,41 @@
 use crate::partition::Partition;
 pub(crate) use crate::prox::threshold;
 
+mod box_l1;
 mod elastic_net;
 mod entrywise_l1;
+mod fused;
+mod graph_fused;
 mod group;
+mod group_max;
 mod joint_entrywise;
 mod l1;
 mod latent_overlap;
+mod pattern;
+mod simplex;
+mod sorted_l1;
 mod sparse_group;
+mod trace_norm;
+mod tree_group;
 mod with_free_column;
 
+pub use box_l1::BoxL1;
 pub use elastic_net::ElasticNetPenalty;
 pub use entrywise_l1::EntrywiseL1;
+pub use fused::Fused;
+pub use graph_fused::GraphFused;
 pub use group::GroupL2;
+pub use group_max::GroupMax;
 pub(crate) use joint_entrywise::SmoothPiece;
 pub use joint_entrywise::{Coupling, JointEntrywise};
 pub use l1::L1;
 pub use latent_overlap::LatentOverlap;
+pub use pattern::Pattern;
+pub use simplex::Simplex;
+pub use sorted_l1::SortedL1;
 pub use sparse_group::SparseGroup;
+pub use trace_norm::TraceNorm;
+pub use tree_group::TreeGroup;
 pub(crate) use with_free_column::WithFreeColumn;
 
 /// Relative slack when a dual point that was scaled to the boundary is tested for feasibility.
@@ -85,6 +106,11 @@ pub trait Penalty: Sync {
     /// Columns whose gradient no scaling can balance: a constraint without a penalty, and g on the wrong side of zero.
     fn unbalanced_columns(&self, _lambda: f64, _g: &[f64]) -> Vec<usize> {
         Vec::new()
+    }
+    /// The directions along which λΩ is linear near w, if Ω is piecewise linear: proximal gradient then finishes by Newton's
+    /// method. `None`, the default, turns that off.
+    fn pattern(&self, _lambda: f64, _w: &[f64]) -> Option<Pattern> {
+        None
     }
 }
 
@@ -178,6 +204,34 @@ pub trait BlockPenalty: Sync {
     fn is_free(&self, _b: usize, lambda: f64) -> bool {
         lambda == 0.0
     }
+
+    /// Whether a block couples so many columns that descent over blocks is none: estimators then take proximal gradient on
+    /// working sets, whatever their solver.
+    fn couples_columns(&self) -> bool {
+        false
+    }
+    /// [`Penalty::pattern`] of all blocks.
+    fn linear_pattern(&self, _lambda: f64, _w: &[f64]) -> Option<Pattern> {
+        None
+    }
+    /// Directions (column, value), disjoint, along which Ω is constant everywhere although no column is free: what total
+    /// variation does not see.
+    fn free_directions(&self) -> Vec<Vec<(usize, f64)>> {
+        Vec::new()
+    }
+    /// The columns that may be non-zero where g is the gradient and `threshold·Ω` the penalty, the likeliest first. At
+    /// `threshold = λ` none may be missing that violates optimality at zero; at `2λ − λ'` with the gradient at λ' they are those
+    /// of the strong rule (Tibshirani et al. 2012). `None`, the default: there is no such rule.
+    fn candidates(&self, _threshold: f64, _g: &[f64]) -> Option<Vec<usize>> {
+        None
+    }
+    /// Ω of these columns, the others being zero. `None`, the default, if it cannot be had.
+    fn restrict(&self, _columns: &[usize]) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 impl<P: BlockPenalty> Penalty for P {
@@ -222,6 +276,10 @@ impl<P: BlockPenalty> Penalty for P {
     fn free_columns(&self, lambda: f64) -> Vec<usize> {
         let partition = self.partition();
         (0..partition.len()).filter(|&b| self.is_free(b, lambda)).flat_map(|b| partition.block(b)).collect()
+    }
+
+    fn pattern(&self, lambda: f64, w: &[f64]) -> Option<Pattern> {
+        self.linear_pattern(lambda, w)
     }
 
     fn project_dual(&self, lambda: f64, g: &mut [f64]) -> bool {

@@ -1,7 +1,7 @@
 //! Any penalty, and one more column without: the intercept.
 
 use crate::partition::Partition;
-use crate::penalty::{BlockPenalty, ratio};
+use crate::penalty::{BlockPenalty, Pattern, ratio};
 
 /// Ω on the first columns, nothing on a last one if there is one more.
 #[derive(Debug, Clone)]
@@ -15,6 +15,11 @@ impl<P: BlockPenalty> WithFreeColumn<P> {
     pub(crate) fn new(inner: P, free: bool) -> Self {
         let partition = free.then(|| inner.partition().with_last());
         Self { inner, partition }
+    }
+
+    /// How many of so many coefficients are those of Ω.
+    fn own(&self, len: usize) -> usize {
+        len / self.partition().ncols().max(1) * self.inner.partition().ncols()
     }
 
     #[inline]
@@ -110,5 +115,37 @@ impl<P: BlockPenalty> BlockPenalty for WithFreeColumn<P> {
 
     fn is_free(&self, b: usize, lambda: f64) -> bool {
         self.is_last(b) || self.inner.is_free(b, lambda)
+    }
+
+    fn couples_columns(&self) -> bool {
+        self.inner.couples_columns()
+    }
+
+    fn linear_pattern(&self, lambda: f64, w: &[f64]) -> Option<Pattern> {
+        let own = self.own(w.len());
+        let mut pattern = self.inner.linear_pattern(lambda, &w[..own])?;
+        (own..w.len()).for_each(|i| pattern.push([(i, 1.0)], 0.0));
+        Some(pattern)
+    }
+
+    fn free_directions(&self) -> Vec<Vec<(usize, f64)>> {
+        self.inner.free_directions()
+    }
+
+    fn candidates(&self, threshold: f64, g: &[f64]) -> Option<Vec<usize>> {
+        let mut candidates = self.inner.candidates(threshold, &g[..self.own(g.len())])?;
+        if self.partition.is_some() {
+            candidates.insert(0, self.inner.partition().ncols());
+        }
+        Some(candidates)
+    }
+
+    /// The free column, if there is one, is the last of `columns`.
+    fn restrict(&self, columns: &[usize]) -> Option<Self> {
+        let Some((&last, others)) = columns.split_last().filter(|_| self.partition.is_some()) else {
+            return Some(Self::new(self.inner.restrict(columns)?, false));
+        };
+        (last == self.inner.partition().ncols()).then_some(())?;
+        Some(Self::new(self.inner.restrict(others)?, true))
     }
 }

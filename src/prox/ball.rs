@@ -51,7 +51,7 @@ pub fn project_l1_ball(v: &mut [f64], radius: f64, scratch: &mut [f64]) {
 }
 
 /// The θ with `Σ (v_j − max − θ)₊ = radius`.
-fn excess(v: impl Iterator<Item = f64>, max: f64, radius: f64, scratch: &mut [f64]) -> f64 {
+pub(super) fn excess(v: impl Iterator<Item = f64>, max: f64, radius: f64, scratch: &mut [f64]) -> f64 {
     let mut len = 0;
     for (slot, x) in scratch.iter_mut().zip(v) {
         *slot = x - max;

@@ -18,6 +18,10 @@
 //! | [`sparse_group`] | `t1‖v‖₁ + t2‖v‖₂` | block of `S(v, t1)` by `t2` | Simon et al. 2013 |
 //! | [`pairwise_fused`] | `t1‖v‖₁ + t2 Σ_{k<l}│v_k − v_l│` | sort, pool, `S(·, t1)` | Hocking et al. 2011 |
 //! | [`latent_overlap`] | `t min Σ ω_g‖v_g‖₂` | `y_j s_j/(1 + s_j)` | Jacob et al. 2009, Mosci et al. 2010 |
+//! | [`sorted_l1`] | `t Σ ω_i│v│_(i)` | sort, pool, cut at zero | Bogdan et al. 2015 |
+//! | [`total_variation`] | `l1‖v‖₁ + t Σ ω_j│v_{j+1} − v_j│` | messages along the chain, `S(·, l1)` | Johnson 2013 |
+//! | [`graph_total_variation`] | `l1‖v‖₁ + t Σ ω_ij│v_i − v_j│` | minimum cuts, `S(·, l1)` | Hochbaum 2001 |
+//! | [`max_norm`] | `t‖v‖_∞` | `v − Π_{ℓ₁ ball}(v)` | Parikh & Boyd 2014, §6.5 |
 //! | [`project_box`] | `[low ≤ v ≤ high]` | clamp | Parikh & Boyd 2014, §6.2.4 |
 //! | [`project_l1_ball`], [`project_simplex`] | `[‖v‖₁ ≤ r]`, `[v ≥ 0, Σv = r]` | shift and clip | Held et al. 1974, Duchi et al. 2008 |
 //! | [`project_l2_ball`], [`project_linf_ball`] | `[‖v‖ ≤ r]` | shrink, clamp | Parikh & Boyd 2014, §6.5 |
@@ -30,29 +34,36 @@
 //! | [`pairwise_fused_diagonal`] | `t1‖x‖₁ + t2 Σ_{k<l}│x_k − x_l│` | split by level sets | Hochbaum 2001 |
 //!
 //! The dual norms, from which λ_max and screening come, stand beside their operators: [`sparse_group_critical`],
-//! [`pairwise_fused_critical`], [`latent_overlap_critical`]; of the ℓ₁ norm and the group norm it is `‖g‖_∞` and [`norm2`].
+//! [`pairwise_fused_critical`], [`latent_overlap_critical`], [`sorted_l1_critical`], [`total_variation_critical`],
+//! [`graph_total_variation_critical`]; of the ℓ₁ norm and the group norm it is `‖g‖_∞` and [`norm2`].
 
 mod ball;
 mod block_soft_threshold;
 mod box_constraint;
 mod elastic_net;
+mod graph_total_variation;
 mod latent_multipliers;
 mod latent_overlap;
+mod max_norm;
 mod norm_root;
 mod pairwise_fused;
 mod pairwise_fused_diagonal;
 mod soft_threshold;
+mod sorted_l1;
 mod sparse_group;
 mod sparse_group_diagonal;
+mod total_variation;
 
 pub use ball::{project_l1_ball, project_l2_ball, project_linf_ball, project_simplex};
 pub use block_soft_threshold::{block_soft_threshold, nonnegative_block_soft_threshold, norm2};
 pub use box_constraint::{project_box, project_box_each};
 pub use elastic_net::{block_elastic_net, elastic_net, elastic_net_slice};
+pub use graph_total_variation::{Graph, graph_total_variation, graph_total_variation_critical};
 pub use latent_overlap::{
     LatentOutcome, LatentScratch, LatentValue, latent_overlap, latent_overlap_critical, latent_overlap_decomposition,
     latent_overlap_value,
 };
+pub use max_norm::max_norm;
 pub(crate) use norm_root::norm_root;
 pub use pairwise_fused::{pairwise_fused, pairwise_fused_critical};
 pub use pairwise_fused_diagonal::pairwise_fused_diagonal;
@@ -60,8 +71,11 @@ pub use soft_threshold::{
     nonnegative_soft_threshold, nonnegative_soft_threshold_slice, soft_threshold, soft_threshold_slice,
     soft_threshold_weighted,
 };
+pub(crate) use sorted_l1::sorted_l1_candidates;
+pub use sorted_l1::{SortedScratch, sorted_l1, sorted_l1_critical, sorted_l1_value};
 pub use sparse_group::{sparse_group, sparse_group_critical};
 pub use sparse_group_diagonal::sparse_group_diagonal;
+pub use total_variation::{ChainScratch, total_variation, total_variation_critical};
 
 /// `t·ω` where weight 0 means unpenalised even at t = ∞, and weight ∞ excluded even at t = 0: never `0·∞ = NaN`.
 #[inline]

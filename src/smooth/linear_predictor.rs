@@ -6,8 +6,9 @@ use crate::design::LinearOperator;
 use crate::kernels;
 use crate::linalg::{self, Cholesky};
 use crate::loss::{Hessian, Loss};
+use crate::penalty::Pattern;
 use crate::smooth::Smooth;
-use crate::smooth::free_space::FreeSpace;
+use crate::smooth::free_space::{Direction, FreeSpace, balance};
 
 /// `f(W) = F(XW)` for a design X and a loss F.
 ///
@@ -25,6 +26,7 @@ pub struct LinearPredictor<D, L> {
     design: D,
     loss: L,
     free: Mutex<Option<Arc<FreeSpace>>>,
+    directions: Vec<Direction>,
 }
 
 /// Predictions and the gradient of the loss there.
@@ -47,7 +49,24 @@ impl<D: LinearOperator, L: Loss> LinearPredictor<D, L> {
             n > 0 && n == rows && len % n == 0,
             "a loss of {len} values, {rows} a response, for a design of {n} rows"
         );
-        Self { design, loss, free: Mutex::new(None) }
+        Self { design, loss, free: Mutex::new(None), directions: Vec::new() }
+    }
+
+    /// Dual points will be orthogonal to these sums of columns, (column, value), too: the
+    /// [free directions](crate::penalty::BlockPenalty::free_directions) of a penalty.
+    ///
+    /// # Panics
+    /// If a column does not exist: a mistake of the program.
+    pub fn with_free_directions(mut self, directions: Vec<Vec<(usize, f64)>>) -> Self {
+        let p = self.design.ncols();
+        assert!(directions.iter().flatten().all(|&(j, _)| j < p), "free directions beyond {p} columns");
+        self.directions = directions;
+        self.free = Mutex::new(None);
+        self
+    }
+
+    pub(crate) fn free_directions(&self) -> &[Vec<(usize, f64)>] {
+        &self.directions
     }
 
     /// X.
@@ -66,7 +85,7 @@ impl<D: LinearOperator, L: Loss> LinearPredictor<D, L> {
         match &*slot {
             Some(space) if space.columns == columns => Arc::clone(space),
             _ => {
-                let space = Arc::new(FreeSpace::new(&self.design, columns));
+                let space = Arc::new(FreeSpace::new(&self.design, columns, &self.directions));
                 *slot = Some(Arc::clone(&space));
                 space
             }
@@ -77,7 +96,7 @@ impl<D: LinearOperator, L: Loss> LinearPredictor<D, L> {
     /// change of η would, so where ∇F(η) is next to the border of the domain of F* the dual point stays inside.
     pub(crate) fn dual_point(&self, at: &PredictorPoint, free: &[usize]) -> Vec<f64> {
         let mut u = at.u.clone();
-        if free.is_empty() {
+        if free.is_empty() && self.directions.is_empty() {
             return u;
         }
         let space = self.free_space(free);
@@ -266,7 +285,7 @@ impl<D: LinearOperator, L: Loss> Smooth for LinearPredictor<D, L> {
     fn null(&self, free: &[usize]) -> Vec<f64> {
         let mut w = self.origin();
         // The gradient of the squared loss is affine: projected at the origin, it is that of the fit.
-        if self.loss.as_squared().is_none() && !free.is_empty() {
+        if self.loss.as_squared().is_none() && !(free.is_empty() && self.directions.is_empty()) {
             self.fit_free(free, &mut w);
         }
         w
@@ -298,6 +317,7 @@ impl<D: LinearOperator, L: Loss> Smooth for LinearPredictor<D, L> {
     fn dual(&self, at: &PredictorPoint, free: &[usize], g: &mut [f64]) -> Vec<f64> {
         let u = self.dual_point(at, free);
         self.design.transpose_apply(&u, g);
+        balance(&self.directions, self.nresponses(), g);
         u
     }
 
@@ -343,6 +363,22 @@ impl<D: LinearOperator, L: Loss> Smooth for LinearPredictor<D, L> {
             30,
         );
         Some(1.05 * norm * smoothness)
+    }
+
+    fn hessian_along(&self, at: &PredictorPoint, pattern: &Pattern) -> Option<Vec<f64>> {
+        let (n, len, k) = (self.design.nrows(), at.eta.len(), pattern.len());
+        let hessian = self.loss.hessian(&at.eta);
+        let mut w = vec![0.0; self.design.ncols() * self.nresponses()];
+        let (mut images, mut weighted) = (vec![0.0; len * k], vec![0.0; len * k]);
+        for (i, (image, weighted)) in images.chunks_exact_mut(len).zip(weighted.chunks_exact_mut(len)).enumerate() {
+            pattern.direction(i).iter().for_each(|&(j, z)| w[j] = z);
+            self.design.apply(&w, image);
+            pattern.direction(i).iter().for_each(|&(j, _)| w[j] = 0.0);
+            hessian.apply(n, image, weighted);
+        }
+        let mut out = vec![0.0; k * k];
+        linalg::transpose_matmul(&images, &weighted, len, k, k, &mut out);
+        Some(out)
     }
 
     fn diagonal(&self) -> Option<Vec<f64>> {

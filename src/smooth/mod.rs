@@ -6,14 +6,18 @@
 
 use std::ops::Range;
 
+use crate::penalty::Pattern;
+
 mod free_space;
 mod gram;
+mod gram_smooth;
 mod joint_log_det;
 mod linear_predictor;
 mod log_det;
 mod residual;
 
 pub(crate) use gram::{GramCache, GramModel};
+pub(crate) use gram_smooth::{GramSmooth, regularised};
 pub use joint_log_det::{JointLogDet, JointLogDetPoint};
 pub(crate) use joint_log_det::{JointLogDetModel, class};
 pub use linear_predictor::{LinearPredictor, PredictorPoint};
@@ -69,6 +73,10 @@ pub trait Smooth: Sync {
     }
     /// `‖x_j‖² · curvature`, the diagonal of a bound of the Hessian, for preconditioning; `None` if columns are not at hand.
     fn diagonal(&self) -> Option<Vec<f64>> {
+        None
+    }
+    /// `Zᵀ∇²f(w)Z` for the directions Z of a pattern, k×k; `None`, the default, if it is not to be had.
+    fn hessian_along(&self, _at: &Self::Point, _pattern: &Pattern) -> Option<Vec<f64>> {
         None
     }
 }

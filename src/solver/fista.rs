@@ -1,9 +1,11 @@
 //! Proximal gradient: ISTA (no momentum) and FISTA (Beck and Teboulle 2009) with adaptive restart (O'Donoghue and Candès
-//! 2015) and backtracking. Needs a value and a prox, nothing else, so it serves every penalty and every operator.
+//! 2015) and backtracking. Needs a value and a prox, nothing else, so it serves every penalty and every operator; penalties
+//! that know where they are linear get a second-order finish.
 
 use crate::penalty::{Penalty, Step};
 use crate::problem::Problem;
 use crate::smooth::Smooth;
+use crate::solver::pattern_finish::newton_on_pattern;
 use crate::solver::{Run, Solution, Solver, Start, Status, Stopping, Watch};
 
 /// The sequence that extrapolates the iterates.
@@ -46,6 +48,8 @@ pub struct Fista {
     pub precondition: bool,
     /// Iterations between certificates.
     pub check_every: usize,
+    /// Finish by Newton steps where the penalty knows its [pattern](Penalty::pattern) and the smooth term its Hessian.
+    pub newton: bool,
 }
 
 impl Default for Fista {
@@ -57,6 +61,7 @@ impl Default for Fista {
             backtracking: true,
             precondition: true,
             check_every: 10,
+            newton: true,
         }
     }
 }
@@ -110,9 +115,42 @@ impl<S: Smooth, P: Penalty> Solver<S, P> for Fista {
         let mut best = (f64::INFINITY, 0usize);
         let check_every = self.check_every.max(1);
         let mut certificate_g = vec![0.0; len];
+        let mut next_check = 0;
+        // Checks until the next Newton step: more after each one that brought nothing.
+        let (mut until_newton, mut patience) = (0usize, 1usize);
+        if !penalty.value(lambda, &w).is_finite() {
+            // Outside of the domain of Ω nothing can be certified.
+            penalty.prox(lambda, Step::Uniform(1.0), &mut w);
+            at = smooth.point(&w);
+            y.copy_from_slice(&w);
+            y_at = smooth.point(&y);
+        }
         loop {
-            if iterations % check_every == 0 || iterations >= run.stopping.max_iterations || run.out_of_time() {
-                let (certificate, _) = problem.certify(&w, &at, scale, &mut certificate_g);
+            if iterations >= next_check || iterations >= run.stopping.max_iterations || run.out_of_time() {
+                next_check = iterations + check_every;
+                let (mut certificate, _) = problem.certify(&w, &at, scale, &mut certificate_g);
+                let close = certificate.gap <= run.stopping.tolerance * certificate.scale;
+                until_newton = until_newton.saturating_sub(1);
+                if self.newton && !close && until_newton == 0 {
+                    let mut better = false;
+                    if let Some((v, v_at)) = newton_on_pattern(problem, &w, &at, certificate.objective) {
+                        let (after, _) = problem.certify(&v, &v_at, scale, &mut certificate_g);
+                        // Where the objective falls by no more than rounding errors, the gap speaks.
+                        better = after.gap < certificate.gap
+                            || after.objective < certificate.objective - certificate.rounding;
+                        if better {
+                            w = v;
+                            y.copy_from_slice(&w);
+                            y_at = v_at;
+                            (y_is_w, t) = (true, 1.0);
+                            certificate = after;
+                            // The next gradient step finds the next pattern.
+                            next_check = iterations + 1;
+                        }
+                    }
+                    patience = if better { 1 } else { (2 * patience).min(64) };
+                    until_newton = patience;
+                }
                 let mut verdict = run.verdict(iterations, lambda, certificate, smooth.ncols());
                 // Long without any progress of the gap: rounding has the last word.
                 if certificate.gap < 0.999 * best.0 {

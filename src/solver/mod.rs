@@ -31,6 +31,8 @@ mod log_det_certificate;
 mod log_det_newton;
 mod log_det_step;
 mod newton;
+mod pattern_finish;
+mod proximal_working_set;
 mod screening;
 mod smoothing;
 mod stagnation;
@@ -42,6 +44,7 @@ pub(crate) use joint_log_det_newton::JointBlock;
 pub use joint_log_det_newton::JointLogDetNewton;
 pub use log_det_newton::LogDetNewton;
 pub(crate) use log_det_newton::{BlockStart, NewtonBlock};
+pub(crate) use proximal_working_set::solve_on_working_sets;
 pub(crate) use smoothing::{Kinked, Predictor, null_model};
 
 /// When to stop.

@@ -42,14 +42,16 @@ const STATIONARY: f64 = 1e-6;
 
 /// F∘X with kinks rounded over this width; `None` if there are none.
 fn rounded<'a>(smooth: &'a Predictor<'_>, width: f64) -> Option<Predictor<'a>> {
-    Some(LinearPredictor::new(smooth.design().reborrow(), smooth.loss().smoothed(width)?))
+    let rounded = LinearPredictor::new(smooth.design().reborrow(), smooth.loss().smoothed(width)?);
+    Some(rounded.with_free_directions(smooth.free_directions().to_vec()))
 }
 
 /// The coefficients of the model that has no others than these columns.
 pub(crate) fn null_model(smooth: &Predictor<'_>, free: &[usize]) -> Vec<f64> {
     let mut w = smooth.origin();
     let mut width = FIRST * smooth.value(&smooth.point(&w));
-    if free.is_empty() || rounded(smooth, 1.0).is_none() {
+    let none = free.is_empty() && smooth.free_directions().is_empty();
+    if none || rounded(smooth, 1.0).is_none() {
         return smooth.null(free);
     }
     let rare = smooth.loss().kinks_are_rare();
@@ -126,7 +128,7 @@ impl<'a, 'd, P: BlockPenalty> Kinked<'a, 'd, P> {
         let free = self.penalty.free_columns(1.0);
         let mut g = vec![0.0; self.null.len()];
         let mut w = self.null.clone();
-        if !free.is_empty() {
+        if !(free.is_empty() && rounded.free_directions().is_empty()) {
             rounded.fit_free(&free, &mut w);
         }
         rounded.dual(&rounded.point(&w), &free, &mut g);

@@ -3,6 +3,8 @@
 mod common;
 
 mod bad_input;
+mod convex_goldens;
+mod coupled_penalties;
 mod covariance_estimates;
 mod design_laws;
 mod edge_cases;

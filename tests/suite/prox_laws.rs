@@ -15,6 +15,10 @@ fn square(v: &[f64]) -> f64 {
 fn differences(v: &[f64]) -> f64 {
     (0..v.len()).map(|k| (0..k).map(|l| (v[k] - v[l]).abs()).sum::<f64>()).sum()
 }
+fn sorted_l1_by_ranks(v: &[f64], weights: &[f64]) -> f64 {
+    let rank = |k: usize| (0..v.len()).filter(|&l| (v[l].abs(), k) > (v[k].abs(), l)).count();
+    (0..v.len()).map(|k| weights[rank(k)] * v[k].abs()).sum()
+}
 fn only_if(condition: bool, value: f64) -> f64 {
     if condition { value } else { f64::INFINITY }
 }
@@ -23,7 +27,7 @@ fn nonnegative(v: &[f64]) -> bool {
 }
 
 /// Name, prox with parameter t, and the function it is the prox of.
-const OPERATORS: [Operator; 13] = [
+const OPERATORS: [Operator; 18] = [
     ("l1", |v, t| soft_threshold_slice(v, t), |v, t| t * l1(v)),
     (
         "weighted l1",
@@ -45,6 +49,27 @@ const OPERATORS: [Operator; 13] = [
         "sparse pairwise fused",
         |v, t| pairwise_fused(v, 0.6 * t, 0.3 * t, &mut [0; 4]),
         |v, t| t * (0.6 * l1(v) + 0.3 * differences(v)),
+    ),
+    (
+        "sorted l1",
+        |v, t| sorted_l1(v, t, &[1.5, 1.0, 0.4, 0.0], &mut SortedScratch::default()),
+        |v, t| t * sorted_l1_by_ranks(v, &[1.5, 1.0, 0.4, 0.0]),
+    ),
+    (
+        "total variation",
+        |v, t| total_variation(v, 0.0, t, None, &mut ChainScratch::default()),
+        |v, t| t * v.windows(2).map(|v| (v[1] - v[0]).abs()).sum::<f64>(),
+    ),
+    (
+        "sparse total variation with weights",
+        |v, t| total_variation(v, 0.4 * t, t, Some(&[0.5, 0.0, 2.0]), &mut ChainScratch::default()),
+        |v, t| t * (0.4 * l1(v) + 0.5 * (v[1] - v[0]).abs() + 2.0 * (v[3] - v[2]).abs()),
+    ),
+    ("max norm", |v, t| max_norm(v, t, &mut [0.0; 4]), |v, t| t * v.iter().fold(0.0, |m: f64, x| m.max(x.abs()))),
+    (
+        "simplex",
+        |v, t| project_simplex(v, t, &mut [0.0; 4]),
+        |v, t| only_if(nonnegative(v) && (v.iter().sum::<f64>() - t).abs() <= 1e-12 * t, 0.0),
     ),
     ("box", |v, t| project_box(v, -t, 2.0 * t), |v, t| only_if(v.iter().all(|&x| -t <= x && x <= 2.0 * t), 0.0)),
     ("l1 ball", |v, t| project_l1_ball(v, t, &mut [0.0; 4]), |v, t| only_if(l1(v) <= t * (1.0 + 1e-14), 0.0)),
@@ -128,7 +153,8 @@ proptest! {
 
     #[test]
     fn moreau(y in points(), t in 0.01..3.0f64) {
-        let pairs: [(InPlace, InPlace); 3] = [
+        let pairs: [(InPlace, InPlace); 4] = [
+            (|v, t| max_norm(v, t, &mut [0.0; 4]), |v, t| project_l1_ball(v, t, &mut [0.0; 4])),
             (soft_threshold_slice, project_linf_ball),
             (|v, t| _ = block_soft_threshold(v, t), project_l2_ball),
             // prox of t‖·‖_∞ by the ℓ₁ ball has to leave the simplex's threshold: |y − Π| is capped

@@ -8,8 +8,11 @@ use ndarray::{Array1, Array2};
 use sparsereg::design::Dense;
 use sparsereg::estimator::Method;
 use sparsereg::loss::Squared;
-use sparsereg::partition::Partition;
-use sparsereg::penalty::{BlockPenalty, ElasticNetPenalty, GroupL2, L1, Penalty, SparseGroup};
+use sparsereg::partition::{Groups, Partition};
+use sparsereg::penalty::{
+    BlockPenalty, BoxL1, ElasticNetPenalty, Fused, GroupL2, GroupMax, L1, Penalty, SortedL1, SparseGroup, TraceNorm,
+    TreeGroup,
+};
 use sparsereg::problem::Problem;
 use sparsereg::smooth::{LinearPredictor, Smooth};
 use sparsereg::solver::{BlockDescent, Fista, Form, Solution, Solver, Start, Stopping, Watch};
@@ -106,6 +109,18 @@ pub enum Kind {
     ElasticNet(f64),
     /// `τ‖w‖₁ + (1−τ) Σ ω_g ‖w_g‖₂`, ω_g = ∞ excludes
     SparseGroup(f64),
+    /// `Σ ω_g ‖w_g‖_∞`
+    Max,
+    /// `Σ_i ω_i ‖W‖_(i)` over the rows of one block, the weights in the entry's place
+    SortedL1(Vec<f64>),
+    /// `τ‖w‖₁ + (1−τ) Σ_j ω_j |w_{j+1} − w_j|` in one block
+    Fused(f64, Vec<f64>),
+    /// `Σ_g ω_g ‖w_g‖₂` over (from, to, ω) inside of the first block; the others are single groups
+    Tree(Vec<(usize, usize, f64)>),
+    /// `Σ_k σ_k(W)` for up to two responses
+    Trace,
+    /// `Σ ω_j |w_j|`, low ≤ w ≤ high
+    Box(f64, f64),
 }
 
 /// One entry of the registry: the crate's penalty, and what it should be.
@@ -157,7 +172,27 @@ impl Entry {
                 Boxed(Arc::new(penalty.with_weights(w).expect("weights")))
             }
             Kind::SparseGroup(tau) => {
-                let penalty = SparseGroup::new(partition, tau).expect("τ");
+                let penalty = SparseGroup::new(partition, tau).expect("τ").nonnegative(self.nonnegative);
+                Boxed(Arc::new(penalty.with_weights(w).expect("weights")))
+            }
+            Kind::Max => Boxed(Arc::new(GroupMax::new(partition).with_weights(w).expect("weights"))),
+            Kind::SortedL1(ref weights) => Boxed(Arc::new(SortedL1::new(weights.clone()).expect("weights"))),
+            Kind::Fused(tau, ref edges) => {
+                let penalty = Fused::new(self.ncols(), tau).expect("τ");
+                Boxed(Arc::new(penalty.with_edge_weights(edges.clone()).expect("weights")))
+            }
+            Kind::Tree(ref inner) => {
+                let mut groups: Vec<Vec<usize>> = (0..self.nblocks()).map(|b| self.block(b).collect()).collect();
+                groups.extend(inner.iter().map(|&(from, to, _)| (from..to).collect()));
+                let weights = w.into_iter().chain(inner.iter().map(|&(_, _, weight)| weight)).collect();
+                let tree = TreeGroup::new(Groups::overlapping(&groups, self.ncols()).expect("groups"));
+                let penalty = tree.with_weights(weights).expect("a tree");
+                assert!(penalty.order().is_sorted(), "the blocks of {} are not in order", self.name);
+                Boxed(Arc::new(penalty))
+            }
+            Kind::Trace => Boxed(Arc::new(TraceNorm::new(self.ncols()))),
+            Kind::Box(low, high) => {
+                let penalty = BoxL1::new(vec![low; self.ncols()], vec![high; self.ncols()]).expect("bounds");
                 Boxed(Arc::new(penalty.with_weights(w).expect("weights")))
             }
         }
@@ -172,6 +207,7 @@ impl Entry {
         if weight == INF || (self.nonnegative && w.iter().any(|&w| w < 0.0)) {
             return INF;
         }
+        let q = w.len() / self.sizes[b];
         let one: f64 = w.iter().map(|w| w.abs()).sum();
         let two: f64 = w.iter().map(|w| w * w).sum::<f64>();
         lambda
@@ -180,6 +216,28 @@ impl Entry {
                 Kind::Group => weight * two.sqrt(),
                 Kind::ElasticNet(rho) => weight * (rho * two.sqrt() + (1.0 - rho) / 2.0 * two),
                 Kind::SparseGroup(tau) => tau * one + (1.0 - tau) * weight * two.sqrt(),
+                Kind::Max => weight * w.iter().fold(0.0, |m: f64, w| m.max(w.abs())),
+                Kind::SortedL1(ref weights) => sorted_rows(w, q).iter().zip(weights).map(|(w, u)| w * u).sum(),
+                Kind::Fused(tau, ref edges) => {
+                    let steps = (q..w.len()).map(|i| edges[i / q - 1] * (w[i] - w[i - q]).abs());
+                    tau * one + (1.0 - tau) * steps.sum::<f64>()
+                }
+                Kind::Tree(ref inner) if b == 0 => {
+                    let part = |&(from, to, weight): &(usize, usize, f64)| match norm(&w[from * q..to * q]) {
+                        0.0 => 0.0,
+                        norm => weight * norm,
+                    };
+                    weight * two.sqrt() + inner.iter().map(part).sum::<f64>()
+                }
+                Kind::Tree(_) => weight * two.sqrt(),
+                Kind::Trace => singular_values(w, q).iter().sum(),
+                Kind::Box(low, high) => {
+                    if w.iter().all(|&w| low <= w && w <= high) {
+                        weight * one
+                    } else {
+                        INF
+                    }
+                }
             }
     }
 
@@ -204,6 +262,29 @@ impl Entry {
                 let out: Vec<f64> = z.iter().map(|z| (z.abs() - lambda * tau).max(0.0)).collect();
                 inside(norm(&out) <= lambda * (1.0 - tau) * weight + slack)
             }
+            Kind::Max => inside(z.iter().map(|z| z.abs()).sum::<f64>() <= lambda * weight + slack),
+            Kind::SortedL1(ref weights) => {
+                let rows = sorted_rows(&z, z.len() / self.sizes[b]);
+                let sum = |v: &[f64], k: usize| v[..k].iter().sum::<f64>();
+                inside((1..=rows.len()).all(|k| sum(&rows, k) <= lambda * sum(weights, k) + slack))
+            }
+            Kind::Fused(tau, ref edges) => {
+                let (p, q) = (self.sizes[b], z.len() / self.sizes[b]);
+                let border = |i: usize| if i == 0 || i == p { 0.0 } else { edges[i - 1] };
+                let segments =
+                    (0..q).flat_map(|t| (0..p).flat_map(move |from| (from + 1..=p).map(move |to| (t, from, to))));
+                inside(segments.into_iter().all(|(t, from, to)| {
+                    let sum: f64 = (from..to).map(|j| z[j * q + t]).sum();
+                    let perimeter = tau * (to - from) as f64 + (1.0 - tau) * (border(from) + border(to));
+                    sum.abs() <= lambda * perimeter + slack
+                }))
+            }
+            Kind::Tree(_) => f64::NAN, // no textbook has a formula
+            Kind::Trace => inside(singular_values(&z, z.len() / self.sizes[b])[0] <= lambda + slack),
+            Kind::Box(low, high) => {
+                let ends = |z: &f64| [low, high].iter().map(|w| z * w - lambda * weight * w.abs()).fold(0.0, f64::max);
+                z.iter().map(ends).sum()
+            }
         }
     }
 
@@ -212,6 +293,8 @@ impl Entry {
             Kind::SparseGroup(tau) => {
                 lambda == 0.0 || (tau == 0.0 && self.weights[b] == 0.0) // τ‖w‖₁ has no weights
             }
+            Kind::Box(..) => false,
+            Kind::Tree(ref inner) if b == 0 && inner.iter().any(|node| node.2 == INF) => false,
             _ => lambda == 0.0 || self.weights[b] == 0.0,
         };
         norm_free && self.weights[b] != INF && !self.nonnegative
@@ -279,6 +362,53 @@ pub fn constrained_entries(p: usize) -> Vec<Entry> {
         Entry::new(Kind::Group, &ones, &weights, true),
         Entry::new(Kind::ElasticNet(0.5), &ones, &weights, true),
     ]
+}
+
+/// Penalties that tie the coefficients of a block in other ways than by ‖·‖₂, or bound them; two of the rows of W are equal in
+/// some. Over 8 columns.
+pub fn coupled_entries() -> Vec<Entry> {
+    let sizes = [1, 3, 2, 2];
+    let falling = vec![2.0, 2.0, 1.5, 1.1, 1.0, 0.4, 0.1, 0.0];
+    let edges = vec![1.0, 0.5, 2.0, 0.0, 1.0, 1.0, 0.1];
+    let inner = vec![(0, 3, 0.5), (0, 1, 2.0), (1, 2, 0.3), (3, 4, 1.0), (3, 4, 0.2)];
+    vec![
+        Entry::new(Kind::Max, &sizes, &[1.0, 3.0, 0.0, INF], false),
+        Entry::new(Kind::SortedL1(falling), &[8], &[1.0], false),
+        Entry::new(Kind::SortedL1(vec![1.0; 8]), &[8], &[1.0], false),
+        Entry::new(Kind::Fused(0.3, edges.clone()), &[8], &[1.0], false),
+        Entry::new(Kind::Fused(1.0, edges.clone()), &[8], &[1.0], false),
+        Entry::new(Kind::Fused(0.0, edges), &[8], &[1.0], false),
+        Entry::new(Kind::Tree(inner.clone()), &[5, 2, 1], &[1.0, 1.3, 0.7], false),
+        Entry::new(Kind::Tree(vec![(0, 3, INF)]), &[5, 3], &[1.0, 0.5], false),
+        Entry::new(Kind::Trace, &[8], &[1.0], false),
+        Entry::new(Kind::Box(-0.5, 1.5), &[1; 8], &[1.0, 0.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0], false),
+        Entry::new(Kind::Box(0.0, 1.0), &[1; 8], &[1.0; 8], false),
+        Entry::new(Kind::SparseGroup(0.3), &sizes, &[1.0, 1.7, 0.0, INF], true),
+    ]
+}
+
+/// Norms of the rows of W, descending.
+fn sorted_rows(w: &[f64], q: usize) -> Vec<f64> {
+    let mut rows: Vec<f64> = w.chunks_exact(q).map(norm).collect();
+    rows.sort_by(|a, b| b.total_cmp(a));
+    rows
+}
+
+/// Singular values of a matrix of one or two columns, by rows: from the trace and the determinant of WᵀW.
+fn singular_values(w: &[f64], q: usize) -> Vec<f64> {
+    if q == 1 {
+        return vec![norm(w)];
+    }
+    let size = w.iter().fold(f64::MIN_POSITIVE, |m, w| m.max(w.abs()));
+    let entry = |s: usize, t: usize| w.chunks_exact(2).map(|r| r[s] / size * (r[t] / size)).sum::<f64>();
+    let (a, b, c) = (entry(0, 0), entry(0, 1), entry(1, 1));
+    let root = ((a - c) * (a - c) + 4.0 * b * b).sqrt();
+    let first = (0.5 * (a + c + root)).sqrt();
+    // det WᵀW = Σ of the squares of all 2×2 minors: no cancellation.
+    let n = w.len() / 2;
+    let minor = |i: usize, j: usize| (w[2 * i] * w[2 * j + 1] - w[2 * i + 1] * w[2 * j]) / size / size;
+    let det: f64 = (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| minor(i, j).powi(2)).sum();
+    vec![size * first, if first > 0.0 { size * det.sqrt() / first } else { 0.0 }]
 }
 
 /// Any block penalty behind one type, so that lists can hold them.
