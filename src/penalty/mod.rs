@@ -12,20 +12,26 @@ pub(crate) use crate::prox::threshold;
 
 mod elastic_net;
 mod entrywise_l1;
+mod folded_concave;
 mod group;
 mod joint_entrywise;
 mod l1;
 mod latent_overlap;
+mod mcp;
+mod scad;
 mod sparse_group;
 mod with_free_column;
 
 pub use elastic_net::ElasticNetPenalty;
 pub use entrywise_l1::EntrywiseL1;
+pub use folded_concave::{Curve, FoldedConcave};
 pub use group::GroupL2;
 pub(crate) use joint_entrywise::SmoothPiece;
 pub use joint_entrywise::{Coupling, JointEntrywise};
 pub use l1::L1;
 pub use latent_overlap::LatentOverlap;
+pub use mcp::{Mcp, McpCurve};
+pub use scad::{Scad, ScadCurve};
 pub use sparse_group::SparseGroup;
 pub(crate) use with_free_column::WithFreeColumn;
 
@@ -74,6 +80,10 @@ pub trait Penalty: Sync {
     }
     /// How far `w` is from stationarity: `max_b dist(−g_b, λ∂Ω_b(w_b))`.
     fn kkt_violation(&self, lambda: f64, w: &[f64], g: &[f64]) -> f64;
+    /// Whether Ω is convex. If it is not, answers are stationary points, certified by their KKT violation.
+    fn is_convex(&self) -> bool {
+        true
+    }
     /// The blocks over which Ω is a sum, if it is one.
     fn blocks(&self) -> Option<&Partition> {
         None
@@ -104,6 +114,12 @@ pub trait BlockPenalty: Sync {
     fn prox_block(&self, b: usize, lambda: f64, step: f64, v: &mut [f64]);
     /// `min{λ ≥ 0 : −g_b ∈ λ∂Ω_b(0)}`; ∞ if no λ will do.
     fn critical_lambda_block(&self, b: usize, g: &[f64]) -> f64;
+
+    /// Whether Ω is convex. If it is not, there is no duality gap: answers are stationary points, certified by
+    /// [`kkt_block`](Self::kkt_block), and what of the methods below is about duals is not asked for.
+    fn is_convex(&self) -> bool {
+        true
+    }
 
     /// Whether `−g_b ∈ λ∂Ω_b(0)`, where that is easier to say than the critical λ.
     fn keeps_zero_block(&self, b: usize, lambda: f64, g: &[f64]) -> bool {
@@ -213,6 +229,10 @@ impl<P: BlockPenalty> Penalty for P {
 
     fn kkt_violation(&self, lambda: f64, w: &[f64], g: &[f64]) -> f64 {
         each_block(self, w).map(|(b, r)| self.kkt_block(b, lambda, &w[r.clone()], &g[r])).fold(0.0, f64::max)
+    }
+
+    fn is_convex(&self) -> bool {
+        BlockPenalty::is_convex(self)
     }
 
     fn blocks(&self) -> Option<&Partition> {

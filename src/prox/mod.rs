@@ -18,6 +18,8 @@
 //! | [`sparse_group`] | `t1‖v‖₁ + t2‖v‖₂` | block of `S(v, t1)` by `t2` | Simon et al. 2013 |
 //! | [`pairwise_fused`] | `t1‖v‖₁ + t2 Σ_{k<l}│v_k − v_l│` | sort, pool, `S(·, t1)` | Hocking et al. 2011 |
 //! | [`latent_overlap`] | `t min Σ ω_g‖v_g‖₂` | `y_j s_j/(1 + s_j)` | Jacob et al. 2009, Mosci et al. 2010 |
+//! | [`mcp`] | `t│x│ − x²/(2γ)`, flat from γt | firm threshold; a jump for long steps | Zhang 2010 |
+//! | [`scad`] | slope t, falling to 0 from t to γt | soft, then steeper; a jump for long steps | Fan & Li 2001 |
 //! | [`project_box`] | `[low ≤ v ≤ high]` | clamp | Parikh & Boyd 2014, §6.2.4 |
 //! | [`project_l1_ball`], [`project_simplex`] | `[‖v‖₁ ≤ r]`, `[v ≥ 0, Σv = r]` | shift and clip | Held et al. 1974, Duchi et al. 2008 |
 //! | [`project_l2_ball`], [`project_linf_ball`] | `[‖v‖ ≤ r]` | shrink, clamp | Parikh & Boyd 2014, §6.5 |
@@ -38,9 +40,11 @@ mod box_constraint;
 mod elastic_net;
 mod latent_multipliers;
 mod latent_overlap;
+mod mcp;
 mod norm_root;
 mod pairwise_fused;
 mod pairwise_fused_diagonal;
+mod scad;
 mod soft_threshold;
 mod sparse_group;
 mod sparse_group_diagonal;
@@ -53,9 +57,11 @@ pub use latent_overlap::{
     LatentOutcome, LatentScratch, LatentValue, latent_overlap, latent_overlap_critical, latent_overlap_decomposition,
     latent_overlap_value,
 };
+pub use mcp::mcp;
 pub(crate) use norm_root::norm_root;
 pub use pairwise_fused::{pairwise_fused, pairwise_fused_critical};
 pub use pairwise_fused_diagonal::pairwise_fused_diagonal;
+pub use scad::scad;
 pub use soft_threshold::{
     nonnegative_soft_threshold, nonnegative_soft_threshold_slice, soft_threshold, soft_threshold_slice,
     soft_threshold_weighted,
@@ -79,4 +85,24 @@ fn power_of_two_near_inverse(max: f64) -> f64 {
     // The exponent field; 0 for denormals, which the clamp turns into 2^1000.
     let exponent = 1023 - ((max.to_bits() >> 52) & 0x7ff) as i64;
     f64::from_bits(((1023 + exponent.clamp(-1000, 1000)) as u64) << 52)
+}
+
+#[cfg(test)]
+mod tests {
+    /// Brute force: no point of a fine grid is better than the prox, for steps on both sides of where it starts to jump, and
+    /// points on both sides of every piece.
+    pub(super) fn best_of_a_grid(gamma: f64, rho: &dyn Fn(f64, f64) -> f64, prox: &dyn Fn(f64, f64, f64) -> f64) {
+        for t in [0.0, 0.3, 1.0] {
+            for step in [0.1, 0.9, 1.0, gamma - 1.0, 0.99 * gamma, gamma, 1.01 * gamma, gamma + 1.0, gamma + 1.5, 9.0 * gamma] {
+                let far = t * (gamma + 2.0 + 2.0 * step) + 1.0;
+                for k in 0..=60 {
+                    let r = far * f64::from(k) / 60.0;
+                    let x = prox(r, t, step);
+                    let cost = |x: f64| 0.5 * (x - r) * (x - r) + step * rho(x, t);
+                    let best = (0..=2000).map(|i| cost(1.2 * far * f64::from(i) / 2000.0)).fold(f64::INFINITY, f64::min);
+                    assert!(x >= 0.0 && cost(x) <= best + 1e-12 * (1.0 + best), "γ {gamma} t {t} step {step} r {r}: {x}");
+                }
+            }
+        }
+    }
 }
