@@ -6,7 +6,7 @@
 //!
 //! F is a mean loss, Ω a penalty that makes coefficients, groups or rows of W exactly zero, b an intercept without penalty.
 //! Every answer carries a [`Certificate`](problem::Certificate): a duality gap, which bounds how far its objective can be
-//! above the optimum.
+//! above the optimum. With MCP and SCAD, which are not convex, it proves that the answer is stationary, and no more.
 //!
 //! # Quick start
 //!
@@ -41,6 +41,10 @@
 //! | [`LatentGroupLasso`](estimator::LatentGroupLasso) | `min { Σ_g ω_g ‖v_g‖₂ : Σ_g v_g = w, supp v_g ⊆ g }` | all but a union of groups |
 //! | [`MultiTaskLasso`](estimator::MultiTaskLasso) | `Σ_j ω_j ‖W_j‖₂` | rows of W |
 //! | [`MultiTaskElasticNet`](estimator::MultiTaskElasticNet) | `Σ_j ω_j (ρ‖W_j‖₂ + (1−ρ)/2 ‖W_j‖₂²)` | rows of W |
+//! | [`McpRegression`](estimator::McpRegression), [`ScadRegression`](estimator::ScadRegression) | `Σ_j ρ(│w_j│; λω_j)`, flat far from zero | nothing |
+//! | [`GroupMcp`](estimator::GroupMcp), [`GroupScad`](estimator::GroupScad) | `Σ_g ρ(‖w_g‖₂; λω_g)` | disjoint groups |
+//! | [`MultiTaskMcp`](estimator::MultiTaskMcp), [`MultiTaskScad`](estimator::MultiTaskScad) | `Σ_j ρ(‖W_j‖₂; λω_j)` | rows of W |
+//! | [`Reweighted`](estimator::Reweighted) | that of a convex estimator, in rounds: ω from the fit before | as there |
 //! | [`Penalized`](estimator::Penalized) | any [`BlockPenalty`](penalty::BlockPenalty) | what Ω says |
 //!
 //! The loss is `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖²` for all of them, unless they are given the one of a

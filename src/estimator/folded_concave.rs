@@ -10,9 +10,7 @@ use ndarray::{Ix1, Ix2};
 
 use crate::error::Result;
 use crate::estimator::group_lasso::check_disjoint;
-use crate::estimator::{
-    Configure, Estimator, Fitted, Layout, LeastSquares, LinearModel, MultiTaskModel, Options,
-};
+use crate::estimator::{Configure, Estimator, Fitted, Layout, LeastSquares, LinearModel, MultiTaskModel, Options};
 use crate::partition::{Groups, Partition};
 use crate::penalty::{Mcp, Scad};
 

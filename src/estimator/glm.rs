@@ -9,7 +9,8 @@ use crate::estimator::family::{
 };
 use crate::estimator::{
     Configure, ElasticNet, Estimator, Fitted, GlmModel, GroupLasso, Lasso, LatentGroupLasso, Layout, LeastSquares,
-    MultiTaskElasticNet, MultiTaskLasso, Options, Prepared, Scoring, Shape, SparseGroupLasso, Training, Weighted, scoring,
+    MultiTaskElasticNet, MultiTaskLasso, Options, Prepared, Scoring, Shape, SparseGroupLasso, Training, Weighted,
+    scoring,
 };
 use crate::partition::Groups;
 use crate::solver::Watch;

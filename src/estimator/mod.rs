@@ -64,6 +64,7 @@ mod training;
 
 pub use elastic_net::ElasticNet;
 pub use family::{Cox, Gamma, Huber, Logistic, Multinomial, Poisson, Quantile, SquareRoot, SquaredHinge};
+pub use folded_concave::{GroupMcp, GroupScad, McpRegression, MultiTaskMcp, MultiTaskScad, ScadRegression};
 pub use glm::{
     CoxElasticNet, CoxGroupLasso, CoxLasso, GammaLasso, Glm, GroupedMultinomialLasso, HuberLasso, LogisticElasticNet,
     LogisticGroupLasso, LogisticLasso, MultiTaskLogisticLasso, MultinomialLasso, PoissonElasticNet, PoissonGroupLasso,
@@ -74,7 +75,6 @@ pub use graphical_lasso::{
     CovarianceEstimate, Criterion, Edge, Em, EmModel, GraphicalCrossValidation, GraphicalLasso, GraphicalMethod,
     GraphicalPath, GraphicalStability, PrecisionModel, Rank, Subsamples,
 };
-pub use folded_concave::{GroupMcp, GroupScad, McpRegression, MultiTaskMcp, MultiTaskScad, ScadRegression};
 pub use group_lasso::GroupLasso;
 pub use joint_graphical_lasso::{
     ClassWeights, Coupling, JointEdge, JointGraphicalLasso, JointGraphicalPath, JointPrecisionModel,
@@ -90,9 +90,9 @@ pub use reweighted::{Reweighted, Reweighting, Weighted};
 pub use scoring::Scoring;
 pub use shape::Shape;
 pub use sparse_group_lasso::SparseGroupLasso;
+use training::Prepared;
 pub(crate) use training::normalise;
 pub use training::{Layout, Training};
-use training::Prepared;
 
 /// Which solver an estimator uses.
 #[derive(Debug, Clone, PartialEq)]

@@ -314,7 +314,8 @@ impl<E: Weighted> Estimator for Reweighted<E> {
         let mut firsts = Vec::with_capacity(lambdas.len());
         prepared.walk(lambdas, options, watch, &mut |lambda, mut solution| {
             let coefficients = std::mem::take(&mut solution.coefficients);
-            let (length, nonzero) = (coefficients.len(), coefficients.into_iter().enumerate().filter(|(_, w)| *w != 0.0));
+            let (length, nonzero) =
+                (coefficients.len(), coefficients.into_iter().enumerate().filter(|(_, w)| *w != 0.0));
             firsts.push((lambda, length, nonzero.collect::<Vec<_>>(), solution));
         });
         let mut fitted = Vec::with_capacity(firsts.len());

@@ -389,10 +389,8 @@ impl<P: BlockPenalty> Prepared<'_, P> {
     fn solve_from_above(&self, lambda: f64, max: f64, options: &Options, watch: &mut dyn Watch) -> Solution {
         let (started, stopping) = (Instant::now(), *options.method.stopping());
         let steps = ((max / lambda).ln() / -DESCENT.ln()).ceil().max(1.0);
-        let lambdas: Vec<f64> = (1..steps as i32)
-            .map(|k| max * (lambda / max).powf(f64::from(k) / steps))
-            .chain([lambda])
-            .collect();
+        let lambdas: Vec<f64> =
+            (1..steps as i32).map(|k| max * (lambda / max).powf(f64::from(k) / steps)).chain([lambda]).collect();
         // The limit of time is that of the whole way.
         let out_of_time = || stopping.time_limit.is_some_and(|limit| started.elapsed() >= limit);
         let mut limited = |progress: &Progress| {

@@ -5,7 +5,7 @@
 //! sum over blocks implements [`Penalty`] directly and works with [`Fista`](crate::solver::Fista).
 //!
 //! λ belongs to the problem and is passed in; for a norm every method below is `λΩ`. Penalties that are not homogeneous
-//! in λ (MCP, SCAD) have all they need.
+//! in λ ([`Mcp`], [`Scad`]) have all they need; for those "λΩ" stands for `ρ(·; λω)`.
 
 use crate::partition::Partition;
 pub(crate) use crate::prox::threshold;

@@ -93,14 +93,20 @@ mod tests {
     /// points on both sides of every piece.
     pub(super) fn best_of_a_grid(gamma: f64, rho: &dyn Fn(f64, f64) -> f64, prox: &dyn Fn(f64, f64, f64) -> f64) {
         for t in [0.0, 0.3, 1.0] {
-            for step in [0.1, 0.9, 1.0, gamma - 1.0, 0.99 * gamma, gamma, 1.01 * gamma, gamma + 1.0, gamma + 1.5, 9.0 * gamma] {
+            for step in
+                [0.1, 0.9, 1.0, gamma - 1.0, 0.99 * gamma, gamma, 1.01 * gamma, gamma + 1.0, gamma + 1.5, 9.0 * gamma]
+            {
                 let far = t * (gamma + 2.0 + 2.0 * step) + 1.0;
                 for k in 0..=60 {
                     let r = far * f64::from(k) / 60.0;
                     let x = prox(r, t, step);
                     let cost = |x: f64| 0.5 * (x - r) * (x - r) + step * rho(x, t);
-                    let best = (0..=2000).map(|i| cost(1.2 * far * f64::from(i) / 2000.0)).fold(f64::INFINITY, f64::min);
-                    assert!(x >= 0.0 && cost(x) <= best + 1e-12 * (1.0 + best), "γ {gamma} t {t} step {step} r {r}: {x}");
+                    let best =
+                        (0..=2000).map(|i| cost(1.2 * far * f64::from(i) / 2000.0)).fold(f64::INFINITY, f64::min);
+                    assert!(
+                        x >= 0.0 && cost(x) <= best + 1e-12 * (1.0 + best),
+                        "γ {gamma} t {t} step {step} r {r}: {x}"
+                    );
                 }
             }
         }

@@ -256,7 +256,10 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             let (target, error) = (run.stopping.tolerance * self.scale, certificate.error());
 
             // Screening.
-            if self.solver.screening && certificate.is_convex && outer >= if self.q > 1 { SCREENING.1 } else { SCREENING.0 } {
+            if self.solver.screening
+                && certificate.is_convex
+                && outer >= if self.q > 1 { SCREENING.1 } else { SCREENING.0 }
+            {
                 self.screen(lambda, &certificate, dual, &mut alive);
             }
 
@@ -307,7 +310,11 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 anderson: self.solver.anderson,
                 newton: self.solver.newton,
                 // Where nothing moves any more, every move counts.
-                negligible: if frozen + idle == 0 && inner_gap.is_finite() { self.negligible() * inner_gap } else { 0.0 },
+                negligible: if frozen + idle == 0 && inner_gap.is_finite() {
+                    self.negligible() * inner_gap
+                } else {
+                    0.0
+                },
                 newton_first: self.set.len() > added,
             };
             self.iterations += if all_free { 1 } else { self.descend_to(lambda, stop).max(1) };

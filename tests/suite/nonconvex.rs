@@ -62,7 +62,14 @@ fn norm(v: &[f64]) -> f64 {
 }
 
 /// `max_b dist(−g_b, ∂ρ(‖w_b‖))` over rows of W in blocks, from the definition.
-fn violation(slope: Slope, lambda: f64, weights: &[f64], blocks: &[Vec<usize>], w: &Array2<f64>, g: &Array2<f64>) -> f64 {
+fn violation(
+    slope: Slope,
+    lambda: f64,
+    weights: &[f64],
+    blocks: &[Vec<usize>],
+    w: &Array2<f64>,
+    g: &Array2<f64>,
+) -> f64 {
     let each = blocks.iter().zip(weights).map(|(block, &omega)| {
         let of = |a: &Array2<f64>| block.iter().flat_map(|&j| a.row(j).to_vec()).collect::<Vec<f64>>();
         let (w, g, t) = (of(w), of(g), lambda * omega);
@@ -113,7 +120,9 @@ fn check_stationary(
     assert!((found - c.kkt).abs() <= 1e-11 * c.scale, "{label}: {found:e} {c}");
     assert!(found <= 1e-6 * c.scale + c.rounding, "{label}: {found:e} {c}");
     let omega: f64 = (blocks.iter().zip(weights).filter(|(_, w)| **w < INF))
-        .map(|(b, omega)| slope.value(model.lambda() * omega, norm(&b.iter().flat_map(|&j| w.row(j).to_vec()).collect::<Vec<f64>>())))
+        .map(|(b, omega)| {
+            slope.value(model.lambda() * omega, norm(&b.iter().flat_map(|&j| w.row(j).to_vec()).collect::<Vec<f64>>()))
+        })
         .sum();
     let residual = y - &x.dot(&w) - &model.intercepts();
     let objective = residual.iter().map(|r| r * r).sum::<f64>() / (2.0 * x.nrows() as f64) + omega;
@@ -139,7 +148,8 @@ fn prox_of_a_block_is_the_best_of_many_points() {
                 };
                 let own = value(&x);
                 assert!((penalty.value_block(0, lambda, &x) - slope.value(lambda * omega, norm(&x))).abs() < 1e-12);
-                let mut others: Vec<Vec<f64>> = (0..300).map(|_| x.iter().map(|x| x + rng.normal()).collect()).collect();
+                let mut others: Vec<Vec<f64>> =
+                    (0..300).map(|_| x.iter().map(|x| x + rng.normal()).collect()).collect();
                 others.extend((0..400).map(|i| v.iter().map(|v| v * f64::from(i) / 390.0).collect()));
                 let best = others.iter().map(|x| value(x)).fold(INF, f64::min);
                 assert!(own <= best + 1e-12 * best, "{slope:?} {lambda} {step} {v:?}: {x:?}");
@@ -223,7 +233,10 @@ fn extreme_sizes_and_weights_are_finite() {
                 for step in [1e-150, 1.0, 1e150] {
                     let mut v = [size];
                     penalty.prox_block(0, lambda, step, &mut v);
-                    assert!(v[0].is_finite() && (0.0..=size).contains(&v[0]), "{slope:?} {size} {lambda} {step}: {v:?}");
+                    assert!(
+                        v[0].is_finite() && (0.0..=size).contains(&v[0]),
+                        "{slope:?} {size} {lambda} {step}: {v:?}"
+                    );
                     assert!(!penalty.value_block(0, lambda, &[size]).is_nan());
                     assert!(!penalty.kkt_block(0, lambda, &[size], &[size]).is_nan());
                 }
@@ -241,7 +254,8 @@ fn extreme_sizes_and_weights_are_finite() {
 #[test]
 fn parameters_out_of_range_are_errors() {
     let (x, y) = single(3, 20, 4);
-    let is_gamma = |e: Error, gamma: f64| matches!(e, Error::OutOfRange { argument: "gamma", value, .. } if value == gamma);
+    let is_gamma =
+        |e: Error, gamma: f64| matches!(e, Error::OutOfRange { argument: "gamma", value, .. } if value == gamma);
     for gamma in [1.0, 0.0, -2.0, INF] {
         assert!(is_gamma(McpRegression::new(0.1, gamma).fit(&x, &y).unwrap_err(), gamma));
         let reweighted = Reweighted::new(Lasso::new(0.1), Reweighting::Mcp { gamma });
@@ -333,7 +347,10 @@ fn hard_problems_end_at_stationary_points_and_never_rise() {
             let mut last = INF;
             let mut watch = |p: &sparsereg::solver::Progress| {
                 let now = p.certificate.objective;
-                assert!(now <= last * (1.0 + 1e-12) || name.starts_with("descent") && last == INF, "{name}: {now} after {last}");
+                assert!(
+                    now <= last * (1.0 + 1e-12) || name.starts_with("descent") && last == INF,
+                    "{name}: {now} after {last}"
+                );
                 last = now;
                 std::ops::ControlFlow::Continue(())
             };
@@ -356,7 +373,13 @@ fn an_orthonormal_design_has_the_closed_form() {
     let scad = ScadRegression::new(lambda, gamma).tolerance(1e-12).fit(&x, &y).unwrap();
     for j in 0..15 {
         let r = z[j].abs();
-        let firm = if r <= lambda { 0.0 } else if r <= gamma * lambda { (r - lambda) / (1.0 - 1.0 / gamma) } else { r };
+        let firm = if r <= lambda {
+            0.0
+        } else if r <= gamma * lambda {
+            (r - lambda) / (1.0 - 1.0 / gamma)
+        } else {
+            r
+        };
         assert!((mcp.coefficients()[j] - firm.copysign(z[j]) * f64::from(u8::from(firm > 0.0))).abs() < 1e-11);
         let clipped = if r <= 2.0 * lambda {
             (r - lambda).max(0.0)
@@ -369,11 +392,18 @@ fn an_orthonormal_design_has_the_closed_form() {
     }
     assert!(mcp.support().len() > 2 && mcp.support().len() < 15);
     // Groups of it: firm thresholding of the norm at √3 λ.
-    let groups = GroupMcp::new(lambda, gamma, Groups::from_sizes(&[3; 5]).unwrap()).tolerance(1e-12).fit(&x, &y).unwrap();
+    let groups =
+        GroupMcp::new(lambda, gamma, Groups::from_sizes(&[3; 5]).unwrap()).tolerance(1e-12).fit(&x, &y).unwrap();
     for g in 0..5 {
         let own = &z.as_slice().unwrap()[3 * g..3 * g + 3];
         let (r, t) = (norm(own), lambda * 3f64.sqrt());
-        let firm = if r <= t { 0.0 } else if r <= gamma * t { (r - t) / (1.0 - 1.0 / gamma) } else { r };
+        let firm = if r <= t {
+            0.0
+        } else if r <= gamma * t {
+            (r - t) / (1.0 - 1.0 / gamma)
+        } else {
+            r
+        };
         for (k, z) in own.iter().enumerate() {
             assert!((groups.coefficients()[3 * g + k] - firm / r * z).abs() < 1e-10);
         }
@@ -404,7 +434,7 @@ fn order_units_and_storage_do_not_matter() {
     let scaled = McpRegression::new(2.0, 3.0).tolerance(1e-10).fit(&x, &(10.0 * &y)).unwrap();
     assert!(close(&(&scaled.coefficients() / 10.0), &w));
     assert!(close(&estimator.fit(&(&x + 100.0), &y).unwrap().coefficients().to_owned(), &w));
-    let sparse = Csc::from_dense(x.view()).unwrap();
+    let sparse = Csc::from_dense(&sparsereg::design::Dense::new(x.view()).unwrap()).unwrap();
     assert!(close(&estimator.fit(&sparse, &y).unwrap().coefficients().to_owned(), &w));
     let moments = Moments::new(&x, &y).unwrap();
     assert!(close(&estimator.fit_moments(&moments).unwrap().coefficients().to_owned(), &w));
@@ -425,7 +455,8 @@ fn both_solvers_find_the_same_objective_on_well_conditioned_data() {
     let classes = y.mapv(|v| f64::from(u8::from(v > y.mean().unwrap())));
     let counts = y.mapv(|v| (0.2 * v).exp().floor());
     for share in [0.5, 0.05] {
-        let objectives = |fit: &dyn Fn(Method) -> f64| -> Vec<f64> { main_solvers().into_iter().map(|(_, m)| fit(m)).collect() };
+        let objectives =
+            |fit: &dyn Fn(Method) -> f64| -> Vec<f64> { main_solvers().into_iter().map(|(_, m)| fit(m)).collect() };
         let check = |label: &str, all: Vec<f64>| {
             let spread = all.iter().fold(0.0f64, |m, v| m.max((v - all[0]).abs()));
             assert!(spread <= 1e-9 * all[0].abs(), "{label} {share}: {all:?}");
@@ -451,20 +482,31 @@ fn other_losses_are_stationary_along_their_paths() {
     let (x, y) = single(12, 80, 40);
     let classes = y.mapv(|v| f64::from(u8::from(v > y.mean().unwrap())));
     let counts = y.mapv(|v| (0.15 * v).exp().floor());
-    let check = |label: &str, gamma: f64, g: &dyn Fn(&Array1<f64>) -> Array1<f64>, y: &Array1<f64>, model: &dyn Fn(usize) -> (Array1<f64>, f64, Array1<f64>, f64, sparsereg::problem::Certificate, Status)| {
+    let check = |label: &str,
+                 gamma: f64,
+                 g: &dyn Fn(&Array1<f64>) -> Array1<f64>,
+                 y: &Array1<f64>,
+                 model: &dyn Fn(
+        usize,
+    )
+        -> (Array1<f64>, f64, Array1<f64>, f64, sparsereg::problem::Certificate, Status)| {
         for k in 0..15 {
             let (w, b, eta, lambda, c, status) = model(k);
             assert_eq!(status, Status::Converged, "{label} {k}: {c}");
             let u = (g(&eta) - y) / 80.0;
             let gradient = x.t().dot(&u).insert_axis(Axis(1));
-            let found = violation(Slope::Mcp(gamma), lambda, &[1.0; 40], &singletons(40), &w.insert_axis(Axis(1)), &gradient);
+            let found =
+                violation(Slope::Mcp(gamma), lambda, &[1.0; 40], &singletons(40), &w.insert_axis(Axis(1)), &gradient);
             let found = found.max(u.sum().abs());
             assert!(!c.is_convex && (found - c.kkt).abs() < 1e-10 * c.scale, "{label} {k}: {found:e} {c} {b}");
         }
     };
     // γ both above and far below what would keep a block convex: curvatures are at most 1/4.
     for gamma in [1.5, 20.0] {
-        let path = McpRegression::new(0.0, gamma).loss(Logistic::default()).path(&x, &classes, Grid::auto(15).ratio(0.1)).unwrap();
+        let path = McpRegression::new(0.0, gamma)
+            .loss(Logistic::default())
+            .path(&x, &classes, Grid::auto(15).ratio(0.1))
+            .unwrap();
         let of = |k: usize| {
             let m = &path.models()[k];
             let (w, b) = (m.coefficient_matrix().column(0).to_owned(), m.intercepts()[0]);
@@ -482,10 +524,14 @@ fn other_losses_are_stationary_along_their_paths() {
     // Rows of W, three classes: what no scalar penalty meets.
     let three = y.mapv(|v| (v - y.mean().unwrap()).clamp(-1.4, 1.4).round());
     let path = MultiTaskMcp::new(0.0, 20.0).loss(Multinomial::default()).path(&x, &three, Grid::auto(8).ratio(0.2));
-    assert!(path.unwrap().models().iter().all(|m| m.status() == Status::Converged));
+    for (k, m) in path.unwrap().models().iter().enumerate() {
+        assert_eq!(m.status(), Status::Converged, "rows {k}: {}", m.certificate());
+    }
     let groups = Groups::from_sizes(&[4; 10]).unwrap();
     let path = GroupMcp::new(0.0, 20.0, groups).loss(Logistic::default()).path(&x, &classes, Grid::auto(8).ratio(0.2));
-    assert!(path.unwrap().models().iter().all(|m| m.status() == Status::Converged));
+    for (k, m) in path.unwrap().models().iter().enumerate() {
+        assert_eq!(m.status(), Status::Converged, "groups {k}: {}", m.certificate());
+    }
 }
 
 #[test]
@@ -500,11 +546,7 @@ fn paths_cross_validation_and_limits_are_those_of_every_estimator() {
     // A certificate is that of the λ that was asked for, wherever the way there ended.
     let stopped = McpRegression::new(0.05, 3.0).max_iterations(0).fit(&x, &y);
     assert!(matches!(stopped, Err(Error::NotConverged(_))));
-    let mut calls = 0;
-    let mut watch = |_: &sparsereg::solver::Progress| {
-        calls += 1;
-        if calls < 4 { std::ops::ControlFlow::Continue(()) } else { std::ops::ControlFlow::Break(()) }
-    };
+    let mut watch = |_: &sparsereg::solver::Progress| std::ops::ControlFlow::Break(());
     let cancelled = McpRegression::new(0.01, 3.0).accept_unconverged(true).fit_watched(&x, &y, &mut watch).unwrap();
     assert_eq!(cancelled.status(), Status::Cancelled);
     let y2 = y.clone().insert_axis(Axis(1));
@@ -537,16 +579,18 @@ fn golden(name: &str) -> (Value, Array2<f64>, Array2<f64>) {
 }
 
 fn check_golden(name: &str, golden: &Value, path: &Path<impl Model>) {
-    for (k, (w, b)) in numbers(&golden["kept"]).into_iter().zip(
-        golden["coefficients"].as_array().unwrap().iter().zip(golden["intercepts"].as_array().unwrap()),
-    ) {
+    for (k, (w, b)) in numbers(&golden["kept"])
+        .into_iter()
+        .zip(golden["coefficients"].as_array().unwrap().iter().zip(golden["intercepts"].as_array().unwrap()))
+    {
         let model = &path.models()[k as usize];
         assert_eq!(model.status(), Status::Converged, "{name} {k}: {}", model.certificate());
         for (found, wanted) in model.coefficient_matrix().iter().zip(numbers(w)) {
             assert!((found - wanted).abs() < 1e-7, "{name} {k}: {found} {wanted}");
         }
         for (found, wanted) in model.intercepts().iter().zip(numbers(b)) {
-            assert!((found - wanted).abs() < 1e-7, "{name} {k}: intercept {found} {wanted}");
+            // The columns of the files are centred to six digits only.
+            assert!((found - wanted).abs() < 1e-6, "{name} {k}: intercept {found} {wanted}");
         }
     }
 }
