@@ -31,6 +31,11 @@ impl fmt::Display for Status {
 }
 
 /// How close an answer is proven to be to the optimum. All figures are in units of the documented objective.
+///
+/// With a penalty that is not convex there is no such proof: `is_convex` is false, `gap` is NaN, and what is certified is
+/// that the answer is stationary, as `kkt` is next to zero. It may be a local optimum, and others may be better. `scale` and
+/// `rounding` are then those of `kkt`: the largest gradient of a penalised block at the model without penalised coefficients
+/// (λ_max, if all weights are 1), and the estimated error of a gradient.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Certificate {
     /// The objective `f(w) + λΩ(w)` at the answer.
@@ -46,6 +51,8 @@ pub struct Certificate {
     /// The objective at zero (at the best constant model with an intercept; p for a graphical lasso): what the tolerance is
     /// relative to.
     pub scale: f64,
+    /// Whether the problem is convex, so that `gap` is the measure; otherwise `kkt` is.
+    pub is_convex: bool,
 }
 
 impl Certificate {
@@ -53,10 +60,28 @@ impl Certificate {
     pub fn relative_gap(&self) -> f64 {
         if self.gap == 0.0 { 0.0 } else { self.gap / self.scale }
     }
+
+    /// What a tolerance is compared with: `gap / scale`, or `kkt / scale` where the penalty is not convex.
+    pub fn relative_error(&self) -> f64 {
+        if self.error() == 0.0 { 0.0 } else { self.error() / self.scale }
+    }
+
+    /// What solvers bring to zero.
+    pub(crate) fn error(&self) -> f64 {
+        if self.is_convex { self.gap } else { self.kkt }
+    }
 }
 
 impl fmt::Display for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_convex {
+            let objective = Plain(self.objective, 8);
+            let (kkt, relative, rounding) = (self.kkt, self.relative_error(), self.rounding);
+            return write!(
+                f,
+                "objective {objective}, not convex: stationary up to a KKT violation of {kkt:.2e} (relative {relative:.2e}, rounding {rounding:.1e})"
+            );
+        }
         write!(
             f,
             "objective {}, duality gap {:.2e} (relative {:.2e}, rounding {:.1e}), KKT violation {:.2e}",

@@ -342,8 +342,8 @@ impl<E: Estimator> TallFolds<E> {
     fn fit(&self, fold: usize, lambdas: &[f64]) -> Result<(SideBySide, Vec<Status>)> {
         let training = Training::from_moments(&self.total(Some(fold)), self.estimator.options())?;
         let (p, q) = (training.nfeatures(), self.parts[0].nresponses());
-        let layout = self.estimator.layout(p)?;
-        let models = training.arrange(layout)?.solve_path(lambdas, self.estimator.options(), &mut ());
+        let mut prepared = self.estimator.prepare(training, &mut ())?;
+        let models = self.estimator.path_prepared(&mut prepared, lambdas, self.estimator.options(), &mut ())?;
         let width = lambdas.len() * q;
         let mut all = SideBySide { w: vec![0.0; p * width], intercepts: vec![0.0; width] };
         for (k, fitted) in models.iter().enumerate() {
@@ -411,11 +411,12 @@ fn predictions<E: Estimator>(
         }
     }
     let train_y = y.select(Axis(0), &split.train);
-    let training =
-        estimator.of_rows(&split.train).training(design.select_rows(&split.train)?, train_y.view(), &options)?;
+    let estimator = estimator.of_rows(&split.train);
+    let training = estimator.training(design.select_rows(&split.train)?, train_y.view(), &options)?;
     let test = design.select_rows(&split.test)?;
     let rows = split.test.len();
-    let models = training.arrange(estimator.layout(design.ncols())?)?.solve_path(lambdas, &options, &mut ());
+    let mut prepared = estimator.prepare(training, &mut ())?;
+    let models = estimator.path_prepared(&mut prepared, lambdas, &options, &mut ())?;
     let q = models.first().map_or(1, |model| model.coefficients.dim().1);
     let offset = whole.offset.as_ref().map(|offset| offset.select(&split.test).task_major(rows, q)).transpose()?;
     let mut out = Array3::zeros((lambdas.len(), rows, q));

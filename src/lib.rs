@@ -6,7 +6,7 @@
 //!
 //! F is a mean loss, Ω a penalty that makes coefficients, groups or rows of W exactly zero, b an intercept without penalty.
 //! Every answer carries a [`Certificate`](problem::Certificate): a duality gap, which bounds how far its objective can be
-//! above the optimum.
+//! above the optimum. With MCP and SCAD, which are not convex, it proves that the answer is stationary, and no more.
 //!
 //! # Quick start
 //!
@@ -49,6 +49,10 @@
 //! | [`MultiTaskElasticNet`](estimator::MultiTaskElasticNet) | `Σ_j ω_j (ρ‖W_j‖₂ + (1−ρ)/2 ‖W_j‖₂²)` | rows of W |
 //! | [`MultiTaskMaxLasso`](estimator::MultiTaskMaxLasso) | `Σ_j ω_j max_t │w_jt│` | rows of W |
 //! | [`TraceNormRegression`](estimator::TraceNormRegression) | `Σ_k σ_k(W)`, singular values | the rank falls |
+//! | [`McpRegression`](estimator::McpRegression), [`ScadRegression`](estimator::ScadRegression) | `Σ_j ρ(│w_j│; λω_j)`, flat far from zero | nothing |
+//! | [`GroupMcp`](estimator::GroupMcp), [`GroupScad`](estimator::GroupScad) | `Σ_g ρ(‖w_g‖₂; λω_g)` | disjoint groups |
+//! | [`MultiTaskMcp`](estimator::MultiTaskMcp), [`MultiTaskScad`](estimator::MultiTaskScad) | `Σ_j ρ(‖W_j‖₂; λω_j)` | rows of W |
+//! | [`Reweighted`](estimator::Reweighted) | that of a convex estimator, in rounds: ω from the fit before | as there |
 //! | [`Penalized`](estimator::Penalized) | any [`BlockPenalty`](penalty::BlockPenalty) | what Ω says |
 //!
 //! The loss is `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖²` for all of them, unless they are given the one of a

@@ -57,9 +57,11 @@ impl<M: Model> Path<M> {
 impl<M: Model> fmt::Display for Path<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = M::EXPLAINED.chars().count().max(8);
-        writeln!(f, "{:>13} {:>9} {:>width$} {:>12}  status", "λ", "features", M::EXPLAINED, "rel. gap")?;
+        let is_convex = self.models.iter().all(|m| m.certificate().is_convex);
+        let measure = if is_convex { "rel. gap" } else { "rel. KKT" };
+        writeln!(f, "{:>13} {:>9} {:>width$} {:>12}  status", "λ", "features", M::EXPLAINED, measure)?;
         for m in &self.models {
-            let gap = m.certificate().relative_gap();
+            let gap = m.certificate().relative_error();
             writeln!(
                 f,
                 "{:>13.6e} {:>9} {:>width$.4} {:>12.2e}  {}",
@@ -158,8 +160,8 @@ pub(crate) fn fit_path<E: Estimator>(
     grid: Grid,
     watch: &mut dyn Watch,
 ) -> Result<Path<E::Model>> {
-    let prepared = training.arrange(estimator.layout(p)?)?;
+    let mut prepared = estimator.prepare(training, watch)?;
     let lambdas = grid.resolve(prepared.lambda_max(), n, p)?;
-    let fitted = prepared.solve_path(&lambdas, estimator.options(), watch);
+    let fitted = estimator.path_prepared(&mut prepared, &lambdas, estimator.options(), watch)?;
     Ok(Path { models: fitted.into_iter().map(|fitted| estimator.model(fitted)).collect() })
 }

@@ -8,6 +8,10 @@ use crate::smooth::Smooth;
 /// coefficients.
 const SHRINKING: [f64; 4] = [1e-14, 1e-12, 1e-10, 1e-8];
 
+/// Error of a gradient relative to the largest at the null model: a few units in the last place, times what the sums of a
+/// product lose.
+const GRADIENT_ROUNDING: f64 = 64.0 * f64::EPSILON;
+
 /// `minimise f(w) + λΩ(w)`.
 ///
 /// ```
@@ -89,10 +93,14 @@ impl<S: Smooth, P: BlockPenalty> Problem<'_, S, P> {
             }
             sum
         };
-        let s = if largest <= self.lambda { 1.0 } else { self.lambda / largest };
-        let best = self.scaled_gap(at, dual, s, penalty_gap);
         let kkt = slices().map(|(b, w, g)| self.penalty.kkt_block(b, self.lambda, w, g)).fold(0.0, f64::max);
         let value = slices().map(|(b, w, _)| self.penalty.value_block(b, self.lambda, w)).sum();
+        if !BlockPenalty::is_convex(self.penalty) {
+            let kkt = if unknown { f64::INFINITY } else { kkt };
+            return (self.stationary(at, kkt, value, scale), DualPoint { scale: 1.0 });
+        }
+        let s = if largest <= self.lambda { 1.0 } else { self.lambda / largest };
+        let best = self.scaled_gap(at, dual, s, penalty_gap);
         self.finish(at, best, kkt, value, scale)
     }
 }
@@ -131,17 +139,35 @@ impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
     }
 
     /// What tolerances are relative to: [`Smooth::excess`] of the model without penalised columns ([`Smooth::null`]), which
-    /// is f(0) for the squared loss.
+    /// is f(0) for the squared loss. If the penalty is not convex, the largest gradient of a penalised block there.
     pub fn scale(&self) -> f64 {
-        let null = self.smooth.null(&self.penalty.free_columns(1.0));
-        self.smooth.excess(&self.smooth.point(&null))
+        let free = self.penalty.free_columns(1.0);
+        let null = self.smooth.null(&free);
+        let at = self.smooth.point(&null);
+        if self.penalty.is_convex() {
+            return self.smooth.excess(&at);
+        }
+        let mut g = vec![0.0; self.len()];
+        self.smooth.gradient(&at, &mut g);
+        self.zero_free(&free, &mut g);
+        self.penalty.kkt_violation(0.0, &vec![0.0; g.len()], &g)
     }
 
     /// The one place where optimality is proven: `gap = FY_f + FY_Ω`, two Fenchel–Young gaps that are sums of
     /// non-negative terms, at the dual point `s·u` where u is the loss gradient made orthogonal to the free columns
     /// (so the KKT violation is the one that is left when the free coefficients are at their best).
     /// Writes the gradient at u into `g`.
+    ///
+    /// If the penalty is not convex there is no gap, and the certificate is the KKT violation at ∇f(w).
     pub fn certify(&self, w: &[f64], at: &S::Point, scale: f64, g: &mut [f64]) -> (Certificate, DualPoint) {
+        if !self.penalty.is_convex() {
+            self.smooth.gradient(at, g);
+            // Penalties may pass over NaN.
+            let unknown = g.iter().any(|g| g.is_nan());
+            let kkt = if unknown { f64::INFINITY } else { self.penalty.kkt_violation(self.lambda, w, g) };
+            let value = self.penalty.value(self.lambda, w);
+            return (self.stationary(at, kkt, value, scale), DualPoint { scale: 1.0 });
+        }
         let mut free = self.penalty.free_columns(self.lambda);
         let mut dual = self.smooth.dual(at, &free, g);
         while self.extend_free(w, &mut free, g) {
@@ -214,6 +240,12 @@ impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
         best
     }
 
+    /// The certificate of a problem that is not convex.
+    fn stationary(&self, at: &S::Point, kkt: f64, penalty: f64, scale: f64) -> Certificate {
+        let objective = self.smooth.value(at) + penalty;
+        Certificate { objective, gap: f64::NAN, rounding: GRADIENT_ROUNDING * scale, kkt, scale, is_convex: false }
+    }
+
     fn finish(
         &self,
         at: &S::Point,
@@ -224,7 +256,7 @@ impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
     ) -> (Certificate, DualPoint) {
         let objective = self.smooth.value(at) + penalty;
         let rounding = self.smooth.rounding(at) + 16.0 * f64::EPSILON * penalty;
-        (Certificate { objective, gap, rounding, kkt, scale }, DualPoint { scale: s })
+        (Certificate { objective, gap, rounding, kkt, scale, is_convex: true }, DualPoint { scale: s })
     }
 
     /// The gap at the dual candidate that is projected instead of scaled, where smooth term and penalty allow it. If the

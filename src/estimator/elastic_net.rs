@@ -27,7 +27,7 @@ use crate::penalty::ElasticNetPenalty;
 pub struct ElasticNet {
     lambda: f64,
     rho: f64,
-    weights: Option<Vec<f64>>,
+    pub(super) weights: Option<Vec<f64>>,
     nonnegative: bool,
     options: Options,
 }

@@ -9,9 +9,11 @@ use crate::estimator::family::{
 };
 use crate::estimator::{
     Configure, ElasticNet, Estimator, Fitted, GlmModel, GroupLasso, Lasso, LatentGroupLasso, Layout, LeastSquares,
-    MultiTaskElasticNet, MultiTaskLasso, Options, Scoring, Shape, SparseGroupLasso, Training, scoring,
+    MultiTaskElasticNet, MultiTaskLasso, Options, Prepared, Scoring, Shape, SparseGroupLasso, Training, Weighted,
+    scoring,
 };
 use crate::partition::Groups;
+use crate::solver::Watch;
 
 /// `min_{W,b} F(XW + 1bᵀ) + λΩ(W)`: the penalty, λ and options of an estimator E, the loss of a
 /// [family](crate::estimator::family) F. Made by [`WithLoss::loss`] or under one of the names for common pairs
@@ -116,6 +118,30 @@ impl<E: LeastSquares, F: Shapes<E::Response>> Estimator for Glm<E, F> {
         Self { estimator: self.estimator.clone(), family: self.family.select(rows) }
     }
 
+    fn prepare<'a>(&self, training: Training<'a>, watch: &mut dyn Watch) -> Result<Prepared<'a, E::Penalty>> {
+        self.estimator.prepare(training, watch)
+    }
+
+    fn fit_prepared(
+        &self,
+        prepared: &mut Prepared<'_, E::Penalty>,
+        lambda: f64,
+        options: &Options,
+        watch: &mut dyn Watch,
+    ) -> Result<Fitted> {
+        self.estimator.fit_prepared(prepared, lambda, options, watch)
+    }
+
+    fn path_prepared(
+        &self,
+        prepared: &mut Prepared<'_, E::Penalty>,
+        lambdas: &[f64],
+        options: &Options,
+        watch: &mut dyn Watch,
+    ) -> Result<Vec<Fitted>> {
+        self.estimator.path_prepared(prepared, lambdas, options, watch)
+    }
+
     fn is_least_squares(&self) -> bool {
         false
     }
@@ -143,6 +169,16 @@ impl<E: LeastSquares, F: Shapes<E::Response>> Estimator for Glm<E, F> {
 
     fn default_scoring(&self) -> Scoring {
         Scoring::Deviance
+    }
+}
+
+impl<E: LeastSquares + Weighted, F: Shapes<E::Response>> Weighted for Glm<E, F> {
+    fn block_weights(&self) -> Option<&[f64]> {
+        self.estimator.block_weights()
+    }
+
+    fn with_block_weights(self, weights: Vec<f64>) -> Self {
+        self.with(|estimator| estimator.with_block_weights(weights))
     }
 }
 

@@ -26,7 +26,7 @@ use crate::penalty::GroupL2;
 pub struct GroupLasso {
     lambda: f64,
     groups: Groups,
-    weights: Option<Vec<f64>>,
+    pub(super) weights: Option<Vec<f64>>,
     nonnegative: bool,
     options: Options,
 }

@@ -25,7 +25,7 @@ use crate::penalty::L1;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Lasso {
     lambda: f64,
-    weights: Option<Vec<f64>>,
+    pub(super) weights: Option<Vec<f64>>,
     nonnegative: bool,
     options: Options,
 }

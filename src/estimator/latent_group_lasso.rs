@@ -27,7 +27,7 @@ use crate::penalty::GroupL2;
 pub struct LatentGroupLasso {
     lambda: f64,
     groups: Groups,
-    weights: Option<Vec<f64>>,
+    pub(super) weights: Option<Vec<f64>>,
     options: Options,
 }
 

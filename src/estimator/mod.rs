@@ -45,6 +45,7 @@ mod box_lasso;
 mod coefficients;
 mod elastic_net;
 pub mod family;
+mod folded_concave;
 mod from_moments;
 mod fused_lasso;
 mod glm;
@@ -61,6 +62,7 @@ mod model;
 mod multi_task;
 mod offset;
 mod penalized;
+mod reweighted;
 mod scoring;
 mod shape;
 mod slope;
@@ -72,6 +74,7 @@ mod tree_group_lasso;
 pub use box_lasso::BoxLasso;
 pub use elastic_net::ElasticNet;
 pub use family::{Cox, Gamma, Huber, Logistic, Multinomial, Poisson, Quantile, SquareRoot, SquaredHinge};
+pub use folded_concave::{GroupMcp, GroupScad, McpRegression, MultiTaskMcp, MultiTaskScad, ScadRegression};
 pub use fused_lasso::FusedLasso;
 pub use glm::{
     CoxElasticNet, CoxGroupLasso, CoxLasso, GammaLasso, Glm, GroupedMultinomialLasso, HuberLasso, LogisticElasticNet,
@@ -96,11 +99,13 @@ pub use model::{Fitted, LinearModel, Model, MultiTaskModel};
 pub use multi_task::{MultiTaskElasticNet, MultiTaskLasso};
 pub use offset::Offset;
 pub use penalized::Penalized;
+pub use reweighted::{Reweighted, Reweighting, Weighted};
 pub use scoring::Scoring;
 pub use shape::Shape;
 pub use slope::Slope;
 pub use sparse_group_lasso::SparseGroupLasso;
 pub use trace_norm_regression::TraceNormRegression;
+use training::Prepared;
 pub(crate) use training::normalise;
 pub use training::{Layout, Training};
 pub use tree_group_lasso::TreeGroupLasso;
@@ -204,7 +209,7 @@ impl From<Fista> for Method {
 /// | `scoring` | by the loss | how cross-validation judges: [`Scoring`] |
 /// | `feature_names` | none | shown by `Display` |
 /// | `solver` | block descent | [`Method`] |
-/// | `tolerance` | 1e-6 | relative duality gap |
+/// | `tolerance` | 1e-6 | relative duality gap; relative KKT violation where the penalty is not convex |
 /// | `max_iterations` | 100,000 | of the solver |
 /// | `time_limit` | none | of one fit |
 /// | `accept_unconverged` | false | return a model instead of [`Error::NotConverged`] |
@@ -431,8 +436,7 @@ pub trait Estimator: Configure + Clone + Sync {
         S: Data<Elem = f64>,
     {
         let training = self.training(x.as_design()?, Self::Response::matrix(y.view()), self.options())?;
-        let layout = self.layout(training.nfeatures())?;
-        Ok(training.arrange(layout)?.lambda_max())
+        Ok(self.prepare(training, &mut ())?.lambda_max())
     }
 
     /// What is fitted to: least squares, unless the estimator knows better. `y` is observations × columns.
@@ -482,10 +486,40 @@ pub trait Estimator: Configure + Clone + Sync {
 
     #[doc(hidden)]
     fn solve(&self, training: Training<'_>, watch: &mut dyn Watch) -> Result<Self::Model> {
-        let layout = self.layout(training.nfeatures())?;
-        let prepared = training.arrange(layout)?;
-        let model = self.model(prepared.solve(self.lambda(), self.options(), watch));
+        let mut prepared = self.prepare(training, watch)?;
+        let model = self.model(self.fit_prepared(&mut prepared, self.lambda(), self.options(), watch)?);
         self.options().accept(model)
+    }
+
+    /// The problem of the first fit.
+    #[doc(hidden)]
+    fn prepare<'a>(&self, training: Training<'a>, _watch: &mut dyn Watch) -> Result<Prepared<'a, Self::Penalty>> {
+        let layout = self.layout(training.nfeatures())?;
+        training.arrange(layout)
+    }
+
+    /// Fits at one λ.
+    #[doc(hidden)]
+    fn fit_prepared(
+        &self,
+        prepared: &mut Prepared<'_, Self::Penalty>,
+        lambda: f64,
+        options: &Options,
+        watch: &mut dyn Watch,
+    ) -> Result<Fitted> {
+        Ok(prepared.solve(lambda, options, watch))
+    }
+
+    /// Fits at falling λs; a path that is cancelled ends with the point at which it was.
+    #[doc(hidden)]
+    fn path_prepared(
+        &self,
+        prepared: &mut Prepared<'_, Self::Penalty>,
+        lambdas: &[f64],
+        options: &Options,
+        watch: &mut dyn Watch,
+    ) -> Result<Vec<Fitted>> {
+        Ok(prepared.solve_path(lambdas, options, watch))
     }
 }
 

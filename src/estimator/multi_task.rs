@@ -23,7 +23,7 @@ use crate::penalty::{ElasticNetPenalty, GroupL2};
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MultiTaskLasso {
     lambda: f64,
-    weights: Option<Vec<f64>>,
+    pub(super) weights: Option<Vec<f64>>,
     options: Options,
 }
 
@@ -79,7 +79,7 @@ impl LeastSquares for MultiTaskLasso {}
 pub struct MultiTaskElasticNet {
     lambda: f64,
     rho: f64,
-    weights: Option<Vec<f64>>,
+    pub(super) weights: Option<Vec<f64>>,
     options: Options,
 }
 

@@ -26,7 +26,7 @@ pub struct SparseGroupLasso {
     lambda: f64,
     tau: f64,
     groups: Groups,
-    weights: Option<Vec<f64>>,
+    pub(super) weights: Option<Vec<f64>>,
     nonnegative: bool,
     options: Options,
 }

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ndarray::{Array1, ArrayView2};
 
@@ -21,7 +22,7 @@ use crate::moments::gap_error;
 use crate::penalty::{BlockPenalty, Penalty, WithFreeColumn};
 use crate::problem::Problem;
 use crate::smooth::{LinearPredictor, Smooth};
-use crate::solver::{Kinked, Predictor, Solution, Start, Status, Stopping, Watch, null_model};
+use crate::solver::{Kinked, Predictor, Progress, Solution, Start, Status, Stopping, Watch, null_model};
 
 /// A penalty and the order in which it wants the features: groups become contiguous, shared features are repeated.
 #[derive(Debug, Clone)]
@@ -276,6 +277,9 @@ impl<'a> Training<'a> {
     }
 
     /// The problem in the layout's order of columns.
+    ///
+    /// # Errors
+    /// A loss with kinks beside a penalty that is not convex.
     pub(crate) fn arrange<P: BlockPenalty>(self, layout: Layout<P>) -> Result<Prepared<'a, P>> {
         let Self { design, loss, ones, mut units } = self;
         let design = match &layout.order {
@@ -285,6 +289,10 @@ impl<'a> Training<'a> {
         let design = if ones { AnyDesign::Owned(Box::new(WithOnes::new(design))) } else { design };
         let penalty = WithFreeColumn::new(layout.penalty, ones);
         let smooth = LinearPredictor::new(design, loss).with_free_directions(penalty.free_directions());
+        if !Penalty::is_convex(&penalty) && smooth.loss().smoothed(1.0).is_some() {
+            let reason = "a loss with kinks needs a convex penalty: Reweighted approximates others by convex ones";
+            return Err(Error::Unsupported { argument: "loss", reason });
+        }
         if smooth.loss().as_squared().is_none() {
             let free: Vec<usize> = if ones { vec![smooth.design().ncols() - 1] } else { Vec::new() };
             let null = smooth.point(&null_model(&smooth, &free));
@@ -305,11 +313,14 @@ struct About {
 }
 
 /// A problem that owns its data, and the way back to the user's units.
-pub(crate) struct Prepared<'a, P> {
+pub struct Prepared<'a, P> {
     smooth: Predictor<'a>,
     penalty: WithFreeColumn<P>,
     units: Units,
 }
+
+/// Ratio of successive λs on the way to that of a problem that is not convex.
+const DESCENT: f64 = 0.8;
 
 impl<P: BlockPenalty> Prepared<'_, P> {
     fn problem(&self, lambda: f64) -> Problem<'_, Predictor<'_>, WithFreeColumn<P>>
@@ -319,38 +330,118 @@ impl<P: BlockPenalty> Prepared<'_, P> {
         Problem::new(&self.smooth, &self.penalty, lambda)
     }
 
+    /// p.
+    pub(super) fn nfeatures(&self) -> usize {
+        self.units.nfeatures
+    }
+
+    /// q.
+    pub(super) fn nresponses(&self) -> usize {
+        self.units.nresponses
+    }
+
+    /// Ω, without the intercept.
+    pub(super) fn penalty(&self) -> &P {
+        self.penalty.inner()
+    }
+
+    /// The same problem with another penalty over the same columns; returns the one before.
+    pub(super) fn replace_penalty(&mut self, penalty: P) -> P {
+        self.penalty.replace(penalty)
+    }
+
     /// The smallest λ without a penalised coefficient.
-    pub fn lambda_max(&self) -> f64 {
+    pub(crate) fn lambda_max(&self) -> f64 {
         match Kinked::new(&self.smooth, &self.penalty) {
             Some(kinked) => kinked.lambda_max(),
             None => self.problem(0.0).lambda_max(),
         }
     }
 
-    /// Runs the chosen solver.
-    pub fn solve(&self, lambda: f64, options: &Options, watch: &mut dyn Watch) -> Fitted {
-        let solution = match Kinked::new(&self.smooth, &self.penalty) {
-            Some(kinked) => {
-                let stopping = *options.method.stopping();
-                kinked.solve(
-                    lambda,
-                    Start::Zero,
-                    stopping,
-                    &|p, start, s, w| options.method.solve(p, start, s, w),
-                    watch,
-                )
-            }
-            None => options.method.solve(&self.problem(lambda), Start::Zero, *options.method.stopping(), watch),
+    /// Runs the chosen solver. Where the penalty is not convex, on a path from λ_max down.
+    pub(crate) fn solve(&self, lambda: f64, options: &Options, watch: &mut dyn Watch) -> Fitted {
+        let from_above = !Penalty::is_convex(&self.penalty) && lambda > 0.0;
+        let solution = match from_above.then(|| self.lambda_max()).filter(|max| max.is_finite() && *max > lambda) {
+            Some(max) => self.solve_from_above(lambda, max, options, watch),
+            None => self.solve_from(lambda, Start::Zero, options, watch),
         };
         self.restore(lambda, solution, options)
     }
 
+    /// Runs the chosen solver from a start.
+    pub(super) fn solve_from(
+        &self,
+        lambda: f64,
+        start: Start<'_>,
+        options: &Options,
+        watch: &mut dyn Watch,
+    ) -> Solution {
+        let stopping = *options.method.stopping();
+        match Kinked::new(&self.smooth, &self.penalty) {
+            Some(kinked) => {
+                kinked.solve(lambda, start, stopping, &|p, start, s, w| options.method.solve(p, start, s, w), watch)
+            }
+            None => options.method.solve(&self.problem(lambda), start, stopping, watch),
+        }
+    }
+
+    /// Of the local optima the one that a path leads to: where it is convex along the way it is the only one.
+    fn solve_from_above(&self, lambda: f64, max: f64, options: &Options, watch: &mut dyn Watch) -> Solution {
+        let (started, stopping) = (Instant::now(), *options.method.stopping());
+        let steps = ((max / lambda).ln() / -DESCENT.ln()).ceil().max(1.0);
+        let lambdas: Vec<f64> =
+            (1..steps as i32).map(|k| max * (lambda / max).powf(f64::from(k) / steps)).chain([lambda]).collect();
+        // The limit of time is that of the whole way.
+        let out_of_time = || stopping.time_limit.is_some_and(|limit| started.elapsed() >= limit);
+        let mut limited = |progress: &Progress| {
+            let flow = watch.progress(progress);
+            if out_of_time() { ControlFlow::Break(()) } else { flow }
+        };
+        let (mut last, mut iterations) = (None, 0);
+        let mut walked = 0;
+        options.method.solve_path(&self.problem(0.0), &lambdas, &mut limited, &mut |solution: Solution| {
+            iterations += solution.iterations;
+            walked += 1;
+            let cancelled = solution.status == Status::Cancelled;
+            last = Some(solution);
+            if cancelled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        let Some(mut solution) = last else { return self.solve_from(lambda, Start::Zero, options, watch) };
+        if walked < lambdas.len() {
+            // Stopped on the way: the certificate has to be that of the λ that was asked for.
+            let at_once = Stopping { max_iterations: 0, ..stopping };
+            let status = solution.status;
+            let start = Start::At(&solution.coefficients);
+            solution = options.method.solve(&self.problem(lambda), start, at_once, &mut ());
+            solution.status = if solution.status == Status::Converged { Status::Converged } else { status };
+        }
+        if solution.status == Status::Cancelled && out_of_time() {
+            solution.status = Status::TimeLimit;
+        }
+        Solution { iterations, ..solution }
+    }
+
     /// Runs the chosen solver over a path of falling λs; one that is cancelled ends with the point at which it was.
-    pub fn solve_path(&self, lambdas: &[f64], options: &Options, watch: &mut dyn Watch) -> Vec<Fitted> {
+    pub(crate) fn solve_path(&self, lambdas: &[f64], options: &Options, watch: &mut dyn Watch) -> Vec<Fitted> {
         let mut all = Vec::with_capacity(lambdas.len());
+        self.walk(lambdas, options, watch, &mut |lambda, solution| all.push(self.restore(lambda, solution, options)));
+        all
+    }
+
+    /// [`solve_path`](Self::solve_path) in the solver's units.
+    pub(super) fn walk(
+        &self,
+        lambdas: &[f64],
+        options: &Options,
+        watch: &mut dyn Watch,
+        each: &mut dyn FnMut(f64, Solution),
+    ) {
+        let mut rest = lambdas.iter();
         let mut sink = |solution: Solution| {
             let cancelled = solution.status == Status::Cancelled;
-            all.push(self.restore(lambdas[all.len()], solution, options));
+            if let Some(&lambda) = rest.next() {
+                each(lambda, solution);
+            }
             if cancelled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         if let Some(kinked) = Kinked::new(&self.smooth, &self.penalty) {
@@ -372,21 +463,20 @@ impl<P: BlockPenalty> Prepared<'_, P> {
                         break;
                     }
                 }
-                return all;
+                return;
             }
             kinked.solve_path(lambdas, *options.method.stopping(), &solver, watch, &mut sink);
-            return all;
+            return;
         }
         options.method.solve_path(&self.problem(0.0), lambdas, watch, &mut sink);
-        all
     }
 
     /// The answer in the user's features and units.
-    fn restore(&self, lambda: f64, mut solution: Solution, options: &Options) -> Fitted {
+    pub(super) fn restore(&self, lambda: f64, mut solution: Solution, options: &Options) -> Fitted {
         let Self { smooth, penalty, units } = self;
         let q = units.nresponses;
         if units.product_error > 0.0 {
-            let at = (&solution.coefficients[..], solution.certificate.gap);
+            let at = (&solution.coefficients[..], solution.certificate.error());
             let error = gap_error(smooth, penalty, lambda, at, units.product_error);
             solution.certificate.rounding += error;
             // There are no rows to go on with.

@@ -154,7 +154,8 @@ impl Factor {
 /// With `s_t = ‖y_t‖ + Σ_j ‖x_j‖ |w_jt|` the gradient is wrong by at most `ε_jt = error · ‖x_j‖ s_t / n`; that moves
 /// `⟨g, w⟩`, and by the share Ω°(ε)/λ the multiplier that makes the dual point feasible. With the multiplier goes the gap: the
 /// part of Ω by λΩ(w), the part of the loss, quadratic in what the multiplier is below one, by at most twice the gap. To first
-/// order in ε, and for penalties with a curved conjugate near the optimum.
+/// order in ε, and for penalties with a curved conjugate near the optimum. For a penalty that is not convex, what it does to
+/// the KKT violation.
 pub(crate) fn gap_error<D: Design, L: Loss, P: BlockPenalty>(
     smooth: &LinearPredictor<D, L>,
     penalty: &P,
@@ -173,6 +174,9 @@ pub(crate) fn gap_error<D: Design, L: Loss, P: BlockPenalty>(
     let mut worst: Vec<f64> = norms.iter().flat_map(|norm| sizes.iter().map(move |s| -error * norm * s)).collect();
     for j in penalty.free_columns(lambda) {
         worst[j * q..(j + 1) * q].fill(0.0);
+    }
+    if !Penalty::is_convex(penalty) {
+        return penalty.kkt_violation(0.0, &vec![0.0; worst.len()], &worst);
     }
     let critical = penalty.critical_lambda(&worst);
     let moved = penalty.value(lambda, w) + 2.0 * gap.max(0.0);

@@ -8,7 +8,7 @@
 //! knows which columns can be non-zero, and finish by Newton's method where it knows its [`Pattern`].
 //!
 //! λ belongs to the problem and is passed in; for a norm every method below is `λΩ`. Penalties that are not homogeneous
-//! in λ (MCP, SCAD) have all they need.
+//! in λ ([`Mcp`], [`Scad`]) have all they need; for those "λΩ" stands for `ρ(·; λω)`.
 
 use crate::partition::Partition;
 pub(crate) use crate::prox::threshold;
@@ -16,6 +16,7 @@ pub(crate) use crate::prox::threshold;
 mod box_l1;
 mod elastic_net;
 mod entrywise_l1;
+mod folded_concave;
 mod fused;
 mod graph_fused;
 mod group;
@@ -23,7 +24,9 @@ mod group_max;
 mod joint_entrywise;
 mod l1;
 mod latent_overlap;
+mod mcp;
 mod pattern;
+mod scad;
 mod simplex;
 mod sorted_l1;
 mod sparse_group;
@@ -34,6 +37,7 @@ mod with_free_column;
 pub use box_l1::BoxL1;
 pub use elastic_net::ElasticNetPenalty;
 pub use entrywise_l1::EntrywiseL1;
+pub use folded_concave::{Curve, FoldedConcave};
 pub use fused::Fused;
 pub use graph_fused::GraphFused;
 pub use group::GroupL2;
@@ -42,7 +46,9 @@ pub(crate) use joint_entrywise::SmoothPiece;
 pub use joint_entrywise::{Coupling, JointEntrywise};
 pub use l1::L1;
 pub use latent_overlap::LatentOverlap;
+pub use mcp::{Mcp, McpCurve};
 pub use pattern::Pattern;
+pub use scad::{Scad, ScadCurve};
 pub use simplex::Simplex;
 pub use sorted_l1::SortedL1;
 pub use sparse_group::SparseGroup;
@@ -95,6 +101,10 @@ pub trait Penalty: Sync {
     }
     /// How far `w` is from stationarity: `max_b dist(−g_b, λ∂Ω_b(w_b))`.
     fn kkt_violation(&self, lambda: f64, w: &[f64], g: &[f64]) -> f64;
+    /// Whether Ω is convex. If it is not, answers are stationary points, certified by their KKT violation.
+    fn is_convex(&self) -> bool {
+        true
+    }
     /// The blocks over which Ω is a sum, if it is one.
     fn blocks(&self) -> Option<&Partition> {
         None
@@ -130,6 +140,12 @@ pub trait BlockPenalty: Sync {
     fn prox_block(&self, b: usize, lambda: f64, step: f64, v: &mut [f64]);
     /// `min{λ ≥ 0 : −g_b ∈ λ∂Ω_b(0)}`; ∞ if no λ will do.
     fn critical_lambda_block(&self, b: usize, g: &[f64]) -> f64;
+
+    /// Whether Ω is convex. If it is not, there is no duality gap: answers are stationary points, certified by
+    /// [`kkt_block`](Self::kkt_block), and what of the methods below is about duals is not asked for.
+    fn is_convex(&self) -> bool {
+        true
+    }
 
     /// Whether `−g_b ∈ λ∂Ω_b(0)`, where that is easier to say than the critical λ.
     fn keeps_zero_block(&self, b: usize, lambda: f64, g: &[f64]) -> bool {
@@ -267,6 +283,10 @@ impl<P: BlockPenalty> Penalty for P {
 
     fn kkt_violation(&self, lambda: f64, w: &[f64], g: &[f64]) -> f64 {
         each_block(self, w).map(|(b, r)| self.kkt_block(b, lambda, &w[r.clone()], &g[r])).fold(0.0, f64::max)
+    }
+
+    fn is_convex(&self) -> bool {
+        BlockPenalty::is_convex(self)
     }
 
     fn blocks(&self) -> Option<&Partition> {

@@ -22,6 +22,15 @@ impl<P: BlockPenalty> WithFreeColumn<P> {
         len / self.partition().ncols().max(1) * self.inner.partition().ncols()
     }
 
+    pub(crate) fn inner(&self) -> &P {
+        &self.inner
+    }
+
+    /// Takes another penalty over the same blocks; returns the one before.
+    pub(crate) fn replace(&mut self, inner: P) -> P {
+        std::mem::replace(&mut self.inner, inner)
+    }
+
     #[inline]
     fn is_last(&self, b: usize) -> bool {
         match &self.partition {
@@ -35,6 +44,10 @@ impl<P: BlockPenalty> BlockPenalty for WithFreeColumn<P> {
     #[inline]
     fn partition(&self) -> &Partition {
         self.partition.as_ref().unwrap_or_else(|| self.inner.partition())
+    }
+
+    fn is_convex(&self) -> bool {
+        BlockPenalty::is_convex(&self.inner)
     }
 
     fn value_block(&self, b: usize, lambda: f64, w: &[f64]) -> f64 {

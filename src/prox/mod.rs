@@ -22,6 +22,8 @@
 //! | [`total_variation`] | `l1‖v‖₁ + t Σ ω_j│v_{j+1} − v_j│` | messages along the chain, `S(·, l1)` | Johnson 2013 |
 //! | [`graph_total_variation`] | `l1‖v‖₁ + t Σ ω_ij│v_i − v_j│` | minimum cuts, `S(·, l1)` | Hochbaum 2001 |
 //! | [`max_norm`] | `t‖v‖_∞` | `v − Π_{ℓ₁ ball}(v)` | Parikh & Boyd 2014, §6.5 |
+//! | [`mcp`] | `t│x│ − x²/(2γ)`, flat from γt | firm threshold; a jump for long steps | Zhang 2010 |
+//! | [`scad`] | slope t, falling to 0 from t to γt | soft, then steeper; a jump for long steps | Fan & Li 2001 |
 //! | [`project_box`] | `[low ≤ v ≤ high]` | clamp | Parikh & Boyd 2014, §6.2.4 |
 //! | [`project_l1_ball`], [`project_simplex`] | `[‖v‖₁ ≤ r]`, `[v ≥ 0, Σv = r]` | shift and clip | Held et al. 1974, Duchi et al. 2008 |
 //! | [`project_l2_ball`], [`project_linf_ball`] | `[‖v‖ ≤ r]` | shrink, clamp | Parikh & Boyd 2014, §6.5 |
@@ -45,9 +47,11 @@ mod graph_total_variation;
 mod latent_multipliers;
 mod latent_overlap;
 mod max_norm;
+mod mcp;
 mod norm_root;
 mod pairwise_fused;
 mod pairwise_fused_diagonal;
+mod scad;
 mod soft_threshold;
 mod sorted_l1;
 mod sparse_group;
@@ -64,9 +68,11 @@ pub use latent_overlap::{
     latent_overlap_value,
 };
 pub use max_norm::max_norm;
+pub use mcp::mcp;
 pub(crate) use norm_root::norm_root;
 pub use pairwise_fused::{pairwise_fused, pairwise_fused_critical};
 pub use pairwise_fused_diagonal::pairwise_fused_diagonal;
+pub use scad::scad;
 pub use soft_threshold::{
     nonnegative_soft_threshold, nonnegative_soft_threshold_slice, soft_threshold, soft_threshold_slice,
     soft_threshold_weighted,
@@ -93,4 +99,30 @@ fn power_of_two_near_inverse(max: f64) -> f64 {
     // The exponent field; 0 for denormals, which the clamp turns into 2^1000.
     let exponent = 1023 - ((max.to_bits() >> 52) & 0x7ff) as i64;
     f64::from_bits(((1023 + exponent.clamp(-1000, 1000)) as u64) << 52)
+}
+
+#[cfg(test)]
+mod tests {
+    /// Brute force: no point of a fine grid is better than the prox, for steps on both sides of where it starts to jump, and
+    /// points on both sides of every piece.
+    pub(super) fn best_of_a_grid(gamma: f64, rho: &dyn Fn(f64, f64) -> f64, prox: &dyn Fn(f64, f64, f64) -> f64) {
+        for t in [0.0, 0.3, 1.0] {
+            for step in
+                [0.1, 0.9, 1.0, gamma - 1.0, 0.99 * gamma, gamma, 1.01 * gamma, gamma + 1.0, gamma + 1.5, 9.0 * gamma]
+            {
+                let far = t * (gamma + 2.0 + 2.0 * step) + 1.0;
+                for k in 0..=60 {
+                    let r = far * f64::from(k) / 60.0;
+                    let x = prox(r, t, step);
+                    let cost = |x: f64| 0.5 * (x - r) * (x - r) + step * rho(x, t);
+                    let best =
+                        (0..=2000).map(|i| cost(1.2 * far * f64::from(i) / 2000.0)).fold(f64::INFINITY, f64::min);
+                    assert!(
+                        x >= 0.0 && cost(x) <= best + 1e-12 * (1.0 + best),
+                        "γ {gamma} t {t} step {step} r {r}: {x}"
+                    );
+                }
+            }
+        }
+    }
 }

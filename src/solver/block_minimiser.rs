@@ -119,6 +119,7 @@ impl Curvature {
         let mut point = w.to_vec();
         let mut previous = w.to_vec();
         let mut momentum = 1.0f64;
+        let accelerate = penalty.is_convex();
         for _ in 0..STEPS {
             for i in 0..k {
                 let row = &self.matrix[i * k..(i + 1) * k];
@@ -129,7 +130,8 @@ impl Curvature {
             }
             penalty.prox_block(id, lambda, step, v);
             let next = 0.5 * (1.0 + (1.0 + 4.0 * momentum * momentum).sqrt());
-            let mut beta = (momentum - 1.0) / next;
+            // Plain steps never rise, whatever the penalty.
+            let mut beta = if accelerate { (momentum - 1.0) / next } else { 0.0 };
             let (mut change, mut size, mut uphill) = (0.0f64, 0.0f64, 0.0);
             for i in 0..v.len() {
                 let d = v[i] - previous[i];

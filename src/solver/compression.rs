@@ -133,7 +133,7 @@ impl Compressed {
             &self.smooth,
             problem.penalty,
             lambda,
-            (&solution.coefficients, solution.certificate.gap),
+            (&solution.coefficients, solution.certificate.error()),
             self.error,
         );
         solution.certificate.rounding += error;

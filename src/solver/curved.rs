@@ -273,7 +273,14 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             let before =
                 Last { eta: inner.eta.clone(), u: inner.u.clone(), gradient: inner.gradient.clone(), modelled };
             match self.search(inner, &w, lambda) {
-                (Outcome::Nowhere, _) if model.fresh => break,
+                (Outcome::Nowhere, _) if model.fresh => {
+                    let curvature = |(b, key): (&Active, &usize)| model.curvature(*key, b.cols.len());
+                    let largest = inner.blocks.iter().zip(&inner.keys).map(curvature).fold(0.0, f64::max);
+                    if self.penalty.is_convex() || !self.proximal_step(inner, lambda, largest) {
+                        break;
+                    }
+                    (model.fresh, useless) = (false, true);
+                }
                 // The model is too old to show a way down.
                 (Outcome::Nowhere, _) => useless = true,
                 (outcome, length) => {
@@ -516,6 +523,30 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         let mut change = vec![0.0; inner.eta.len()];
         self.smooth.design().axpy_scattered(&columns, &deltas, &mut change);
         Some(change)
+    }
+
+    /// A proximal gradient step, shortened until the objective falls; returns whether there was one. Along the line to the
+    /// minimum of a model a penalty that is not convex may rise at first; a short step of this kind always goes down.
+    fn proximal_step(&self, inner: &mut Inner, lambda: f64, curvature: f64) -> bool {
+        let all: Vec<usize> = (0..inner.blocks.len()).collect();
+        self.read_gradient(inner, &all);
+        let before = inner.value + self.penalty_of(inner, &inner.w, lambda);
+        let mut step = if curvature > 0.0 { 1.0 / curvature } else { 1.0 };
+        for _ in 0..HALVINGS {
+            let mut w: Vec<f64> = inner.w.iter().zip(&inner.gradient).map(|(w, g)| w - step * g).collect();
+            for block in &inner.blocks {
+                self.penalty.prox_block(block.id, lambda, step, &mut w[block.cols.clone()]);
+            }
+            let Some(mut eta) = self.change(inner, &w) else { return false };
+            eta.iter_mut().zip(&inner.eta).for_each(|(c, e)| *c += e);
+            let value = self.smooth.loss().value(&eta);
+            if value + self.penalty_of(inner, &w, lambda) < before {
+                (inner.eta, inner.w, inner.value, inner.moved) = (eta, w, value, true);
+                return true;
+            }
+            step *= 0.5;
+        }
+        false
     }
 
     /// Goes towards `w` as far as lets the objective fall by a share of what the slope promises; returns the share of the way, too.

@@ -44,7 +44,7 @@ pub(super) fn single_coordinates<M: Quadratic>(
     f(&Descent { model, penalty, lambda: 1.0, blocks, curvatures: &curvatures, nresponses: 1 });
 }
 
-/// The duality gap over some blocks, given as (block, coefficients, gradient, largest curvature), where `smooth` is the
+/// The duality gap over some blocks (the KKT violation, if the penalty is not convex), given as (block, coefficients, gradient, largest curvature), where `smooth` is the
 /// Fenchel–Young gap of the smooth part at a multiple of its dual point, which is 0 at 1. Their critical λs go to `critical`.
 pub(super) fn restricted_gap<'w, P: BlockPenalty + ?Sized>(
     penalty: &P,
@@ -54,6 +54,16 @@ pub(super) fn restricted_gap<'w, P: BlockPenalty + ?Sized>(
     buffer: &mut Vec<f64>,
     smooth: impl FnOnce(f64) -> f64,
 ) -> f64 {
+    if !penalty.is_convex() {
+        // No gap: the largest KKT violation is what the engine goes by.
+        return blocks.enumerate().fold(0.0f64, |most, (k, (id, w, g, _))| {
+            if let Some(critical) = critical.as_deref_mut() {
+                critical[k] = penalty.critical_lambda_block(id, g);
+            }
+            let violation = penalty.kkt_block(id, lambda, w, g);
+            if violation <= most { most } else { violation }
+        });
+    }
     let (mut most, mut unbalanced) = (0.0f64, 0.0);
     // A block that is zero and stays so at λ has no gap, at any scale up to 1: only the others are looked at again.
     let mut visited = Vec::new();

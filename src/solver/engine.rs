@@ -174,6 +174,17 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         self.smooth.loss().as_squared().is_some()
     }
 
+    /// Share of an inner tolerance that a sweep may leave on the table: nothing where that is not in units of the objective.
+    fn negligible(&self) -> f64 {
+        if self.penalty.is_convex() { NEGLIGIBLE } else { 0.0 }
+    }
+
+    /// The columns that the dual point is made orthogonal to: a penalty that is not convex has none, and is judged by the
+    /// gradient itself.
+    fn projected(&self) -> &[usize] {
+        if self.penalty.is_convex() { &self.unpenalised.1 } else { &[] }
+    }
+
     /// Whether nothing penalised is in the model.
     fn is_null(&self) -> bool {
         let free = &self.unpenalised.1;
@@ -250,17 +261,20 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             if let Some(status) = run.verdict(self.iterations, lambda, certificate, self.columns(&self.set)) {
                 return self.solution(certificate, status);
             }
-            let target = run.stopping.tolerance * self.scale;
+            let (target, error) = (run.stopping.tolerance * self.scale, certificate.error());
 
             // Screening.
-            if self.solver.screening && outer >= if self.q > 1 { SCREENING.1 } else { SCREENING.0 } {
+            if self.solver.screening
+                && certificate.is_convex
+                && outer >= if self.q > 1 { SCREENING.1 } else { SCREENING.0 }
+            {
                 self.screen(lambda, &certificate, dual, &mut alive);
             }
 
             // Working set: the support, then the worst violators.
-            if outer == 0 || certificate.gap < 0.5 * pruned_at {
+            if outer == 0 || error < 0.5 * pruned_at {
                 // Only while the gap falls, so that no block can come and go for ever.
-                pruned_at = certificate.gap;
+                pruned_at = error;
                 self.prune(lambda);
             }
             let threshold = match previous {
@@ -279,20 +293,20 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             let all_free = !free.is_empty() && self.set.iter().all(|&b| self.penalty.is_free(b, lambda));
 
             // Inner problem: as exact as the outer gap deserves, and tighter each time that no block was missing.
-            let ambition = if added > 0 { 0.1 * certificate.gap } else { 0.1 * inner_gap.min(certificate.gap) };
-            inner_gap = if certificate.gap.is_finite() {
-                ambition.max(INSIDE * target).min(certificate.gap)
+            let ambition = if added > 0 { 0.1 * error } else { 0.1 * inner_gap.min(error) };
+            inner_gap = if error.is_finite() {
+                ambition.max(INSIDE * target).min(error)
             } else {
                 // A loss may have dual points only next to the answer (constraints without a penalty in a partial likelihood).
                 UNKNOWN * inner_gap.min(self.scale)
             };
             if added == 0 {
-                inner_gap = inner_gap.min(0.3 * certificate.gap);
+                inner_gap = inner_gap.min(0.3 * error);
             }
             // A model of a loss that is not quadratic is dear: not before the set is nearly complete.
             let settled = match self.is_quadratic() {
                 true => self.sweeps_are_cheap(),
-                false => certificate.gap <= SETTLED * self.scale,
+                false => error <= SETTLED * self.scale,
             };
             if 10 * added <= self.set.len() && settled {
                 inner_gap = INSIDE * target;
@@ -304,7 +318,11 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 anderson: self.solver.anderson,
                 newton: self.solver.newton,
                 // Where nothing moves any more, every move counts.
-                negligible: if frozen + idle == 0 && inner_gap.is_finite() { NEGLIGIBLE * inner_gap } else { 0.0 },
+                negligible: if frozen + idle == 0 && inner_gap.is_finite() {
+                    self.negligible() * inner_gap
+                } else {
+                    0.0
+                },
                 newton_first: self.set.len() > added,
             };
             self.iterations += if all_free { 1 } else { self.descend_to(lambda, stop).max(1) };
@@ -315,22 +333,22 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
 
             // Nothing moves any more and the gap is open: another hundred thousand passes would change nothing.
             // A gap that is not known yet may stay so while coefficients move.
-            let now = (certificate.gap, certificate.kkt);
+            let now = (error, certificate.kkt);
             let known = now.0.is_finite();
             let same = now.0.to_bits() == last.0.to_bits() && (known || now.1.to_bits() == last.1.to_bits());
             frozen = if added == 0 && same { frozen + 1 } else { 0 };
             last = now;
             if frozen >= 4 {
                 let (certificate, _) = self.certify(lambda, &alive, true);
-                let stalled = certificate.gap <= 1e3 * certificate.rounding;
+                let stalled = certificate.error() <= 1e3 * certificate.rounding;
                 let status = if stalled { Status::Stalled } else { Status::IterationLimit };
                 return self.solution(certificate, status);
             }
 
             // No way forward: the same set, and rounding keeps the gap where it is.
-            if added == 0 && certificate.gap >= 0.9 * best_gap {
+            if added == 0 && error >= 0.9 * best_gap {
                 idle += 1;
-                if idle >= 4 && certificate.gap <= 1e3 * certificate.rounding {
+                if idle >= 4 && error <= 1e3 * certificate.rounding {
                     let (certificate, _) = self.certify(lambda, &alive, true);
                     let verdict = run.verdict(self.iterations, lambda, certificate, self.columns(&self.set));
                     return self.solution(certificate, verdict.unwrap_or(Status::Stalled));
@@ -338,7 +356,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             } else {
                 idle = 0;
             }
-            best_gap = best_gap.min(certificate.gap);
+            best_gap = best_gap.min(error);
             outer += 1;
         }
     }
@@ -381,7 +399,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             }
             self.fit_free();
             self.at = self.smooth.point(&self.w);
-            self.dual = self.smooth.dual_point(&self.at, &self.unpenalised.1);
+            self.dual = self.smooth.dual_point(&self.at, self.projected());
             design.dot_scattered(&columns, &self.dual, &mut gradient);
             self.partial = true;
             let mut rest: &[f64] = &gradient;
@@ -396,7 +414,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             }
             if 10 * added <= self.set.len() && self.sweeps_are_cheap() && self.is_quadratic() {
                 stop.gap = tightest;
-                stop.negligible = stop.negligible.min(NEGLIGIBLE * tightest);
+                stop.negligible = stop.negligible.min(self.negligible() * tightest);
             }
             stop.newton_first = true;
             stop.max_sweeps = (self.solver.stopping.max_iterations - self.iterations).min(REFRESH);
@@ -444,7 +462,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         let last = lambdas[lambdas.len() - 1];
         let mut run = Run::new(self.solver.stopping, &mut *watch);
         let free = self.penalty.free_columns(last);
-        if self.cancelled || self.partial || self.free != free || self.unpenalised.1 != free {
+        if self.cancelled || self.partial || self.free != self.projected() || self.unpenalised.1 != free {
             return (0, ControlFlow::Continue(()));
         }
         let alive: Vec<usize> = (0..self.member.len()).collect();
@@ -460,7 +478,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             deadline: None,
             anderson: self.solver.anderson,
             newton: self.solver.newton,
-            negligible: NEGLIGIBLE * INSIDE * stopping.tolerance * self.scale,
+            negligible: self.negligible() * INSIDE * stopping.tolerance * self.scale,
             newton_first: true,
         };
         let (certificate, columns) = (self.last, self.columns(&self.set));
@@ -480,14 +498,14 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 answers.coefficients[k] = self.gather(&self.w, &answers.columns);
             }
             let at = self.smooth.point(&self.w);
-            duals.extend_from_slice(&self.smooth.dual_point(&at, &free));
+            duals.extend_from_slice(&self.smooth.dual_point(&at, self.projected()));
             points.push(at);
         }
         // Kept: fresh memory of this size costs as much as the pass.
         let mut gradients = std::mem::take(&mut self.gradients);
         gradients.resize(m * self.w.len(), 0.0);
         self.smooth.design().transpose_apply(&duals, &mut gradients);
-        for j in &free {
+        for &j in self.projected() {
             gradients[j * m * self.q..(j + 1) * m * self.q].fill(0.0);
         }
         let outcome = self.hand_over(lambdas, &answers, (points, duals), &gradients, watch, sink);
@@ -571,8 +589,8 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
             // Rebuilt from scratch, so that no drift of updates gets into a certificate.
             self.at = self.smooth.point(&self.w);
         }
-        if moved || self.partial || self.unpenalised.1 != self.free {
-            let mut free = self.unpenalised.1.clone();
+        if moved || self.partial || self.projected() != self.free {
+            let mut free = self.projected().to_vec();
             self.partial = 2 * alive.len() < self.penalty.partition().len();
             loop {
                 self.dual = self.smooth.dual_point(&self.at, &free);
@@ -587,7 +605,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 self.score();
                 let largest = self.scores.iter().copied().fold(0.0, f64::max);
                 let balanced = free.is_empty() && largest.is_finite() && (lambda > 0.0 || largest == 0.0);
-                if balanced || !problem.extend_free(&self.w, &mut free, &mut self.g) {
+                if balanced || !self.penalty.is_convex() || !problem.extend_free(&self.w, &mut free, &mut self.g) {
                     break;
                 }
             }
@@ -599,9 +617,10 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
     /// Free blocks have no gradient at the dual point and are always needed.
     fn mark_free(&mut self) {
         let partition = self.penalty.partition();
-        if !self.free.is_empty() {
+        let free = if self.penalty.is_convex() { &self.free } else { &self.unpenalised.1 };
+        if !free.is_empty() {
             for (b, cols) in partition.iter().enumerate() {
-                let below = |end: usize| self.free.partition_point(|&j| j < end);
+                let below = |end: usize| free.partition_point(|&j| j < end);
                 if below(cols.start) < below(cols.end) {
                     self.scores[b] = f64::INFINITY;
                 }

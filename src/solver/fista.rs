@@ -153,9 +153,10 @@ impl<S: Smooth, P: Penalty> Solver<S, P> for Fista {
                 }
                 let mut verdict = run.verdict(iterations, lambda, certificate, smooth.ncols());
                 // Long without any progress of the gap: rounding has the last word.
-                if certificate.gap < 0.999 * best.0 {
-                    best = (certificate.gap, iterations);
-                } else if iterations - best.1 > 5000 && certificate.gap <= 1e3 * certificate.rounding {
+                let error = certificate.error();
+                if error < 0.999 * best.0 {
+                    best = (error, iterations);
+                } else if iterations - best.1 > 5000 && error <= 1e3 * certificate.rounding {
                     verdict = verdict.or(Some(Status::Stalled));
                 }
                 if let Some(status) = verdict {
@@ -201,6 +202,18 @@ impl<S: Smooth, P: Penalty> Solver<S, P> for Fista {
                 at = next_at;
                 y_at = smooth.point(&y);
                 continue;
+            }
+            if !penalty.is_convex() && !y_is_w {
+                // Where there is more than one valley an extrapolation may leave the one at hand (Li and Lin 2015).
+                let objective = |w: &[f64], at: &S::Point| smooth.value(at) + penalty.value(lambda, w);
+                // Written so that NaN is a rise, too.
+                let falls = objective(&next, &next_at) <= objective(&w, &at);
+                if !falls {
+                    y.copy_from_slice(&w);
+                    y_at = smooth.point(&y);
+                    (y_is_w, t) = (true, 1.0);
+                    continue;
+                }
             }
             let uphill: f64 = (y.iter().zip(&next).zip(&w).enumerate())
                 .map(|(i, ((y, next), w))| (y - next) * (next - w) / metric_at(i))

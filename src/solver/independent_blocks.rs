@@ -46,12 +46,13 @@ pub(super) fn solve_together<B: IndependentBlock>(
 
 /// The certificate of all blocks together.
 pub(super) fn total<B: IndependentBlock>(blocks: &[B]) -> Certificate {
-    let zero = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0 };
+    let zero = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0, is_convex: true };
     blocks.iter().map(B::certificate).fold(zero, |sum, c| Certificate {
         objective: sum.objective + c.objective,
         gap: sum.gap + c.gap,
         rounding: sum.rounding + c.rounding,
         kkt: sum.kkt.max(c.kkt),
         scale: sum.scale + c.scale,
+        is_convex: sum.is_convex && c.is_convex,
     })
 }

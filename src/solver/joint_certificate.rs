@@ -32,7 +32,7 @@ pub(super) fn certify(
             let value = penalty.value(lambda, theta);
             let objective = smooth.value(at) + value;
             let rounding = smooth.rounding(at) + 16.0 * f64::EPSILON * value;
-            return Certificate { objective, gap: gap + slack, rounding, kkt, scale };
+            return Certificate { objective, gap: gap + slack, rounding, kkt, scale, is_convex: true };
         }
     }
     problem.certify(theta, at, scale, gradient).0

@@ -82,7 +82,7 @@ impl State {
             (theta, point)
         });
         point.invert();
-        let none = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0 };
+        let none = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0, is_convex: true };
         let gradient = vec![0.0; problem.len()];
         let mut state = Self {
             theta,

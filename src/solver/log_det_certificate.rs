@@ -49,7 +49,7 @@ pub(super) fn certify(
         if let Some(gap) = smooth.near_gap(at, dual, product).filter(|_| value.is_finite()) {
             let objective = smooth.value(at) + value;
             let rounding = smooth.rounding(at) + 16.0 * f64::EPSILON * value;
-            return Certificate { objective, gap, rounding, kkt, scale };
+            return Certificate { objective, gap, rounding, kkt, scale, is_convex: true };
         }
     }
     gradient.resize(theta.len(), 0.0);

@@ -100,6 +100,7 @@ impl Progression {
                 rounding: 0.0,
                 kkt: f64::INFINITY,
                 scale: size as f64,
+                is_convex: true,
             },
         }
     }

@@ -99,7 +99,7 @@ impl NewtonState {
 
     fn from(problem: &Problem<'_, LogDet, EntrywiseL1>, mut point: LogDetPoint) -> Self {
         point.invert();
-        let none = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0 };
+        let none = Certificate { objective: 0.0, gap: 0.0, rounding: 0.0, kkt: 0.0, scale: 0.0, is_convex: true };
         let gradient = vec![0.0; problem.len()];
         let buffers = Buffers::default();
         let mut state = Self {

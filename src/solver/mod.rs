@@ -50,7 +50,8 @@ pub(crate) use smoothing::{Kinked, Predictor, null_model};
 /// When to stop.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stopping {
-    /// Largest relative duality gap, gap / [`Certificate::scale`]. Default 1e-6.
+    /// Largest relative duality gap, gap / [`Certificate::scale`], or relative KKT violation where the penalty is not convex
+    /// ([`Certificate::relative_error`]). Default 1e-6.
     pub tolerance: f64,
     /// Largest number of iterations, counted as the solver's docs say. Default 100,000.
     pub max_iterations: usize,
@@ -216,13 +217,14 @@ impl<'w> Run<'w> {
     ) -> Option<Status> {
         let cancelled = self.is_cancelled(iterations, lambda, certificate, working_set);
         // Below the rounding bound the gap proves nothing more, but as long as it falls the answer still gets better.
-        let stuck = certificate.gap >= 0.5 * self.last_gap;
-        self.last_gap = certificate.gap;
+        let error = certificate.error();
+        let stuck = error >= 0.5 * self.last_gap;
+        self.last_gap = error;
         // ∞ ≤ ∞ (squares that overflow, a start outside of the domain of Ω) is no proof.
-        let proven = certificate.gap.is_finite() && certificate.objective.is_finite();
-        if proven && certificate.gap <= self.stopping.tolerance * certificate.scale {
+        let proven = error.is_finite() && certificate.objective.is_finite();
+        if proven && error <= self.stopping.tolerance * certificate.scale {
             Some(Status::Converged)
-        } else if proven && certificate.gap <= certificate.rounding && stuck {
+        } else if proven && error <= certificate.rounding && stuck {
             Some(Status::Stalled)
         } else if cancelled {
             Some(Status::Cancelled)

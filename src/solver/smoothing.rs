@@ -167,7 +167,7 @@ impl<'a, 'd, P: BlockPenalty> Kinked<'a, 'd, P> {
             let status = if self.scale == 0.0 { Status::Converged } else { Status::Stalled };
             let rounding = self.smooth.rounding(&self.smooth.point(&self.null));
             let (objective, gap, kkt, scale) = (self.value(&self.null), self.scale, 0.0, self.scale);
-            let certificate = Certificate { objective, gap, rounding, kkt, scale };
+            let certificate = Certificate { objective, gap, rounding, kkt, scale, is_convex: true };
             return Solution { coefficients: self.null.clone(), certificate, status, iterations: 0 };
         }
         if !self.begins_as_it_is() {
@@ -275,6 +275,7 @@ impl<'a, 'd, P: BlockPenalty> Kinked<'a, 'd, P> {
                 rounding: 0.0,
                 kkt: f64::INFINITY,
                 scale: self.scale,
+                is_convex: true,
             };
             Solution { coefficients: w, certificate, status: Status::IterationLimit, iterations }
         })

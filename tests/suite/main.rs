@@ -17,9 +17,11 @@ mod joint_graphical_lasso;
 mod loss_goldens;
 mod loss_laws;
 mod moments;
+mod nonconvex;
 mod penalty_laws;
 #[cfg(feature = "plot")]
 mod plot;
 mod prox_latent;
 mod prox_laws;
+mod reweighting;
 mod solvers;
