@@ -40,6 +40,7 @@ macro_rules! shared_parameters {
 }
 
 mod coefficients;
+mod constrained;
 mod elastic_net;
 pub mod family;
 mod from_moments;
@@ -60,6 +61,7 @@ mod shape;
 mod sparse_group_lasso;
 mod training;
 
+pub(crate) use constrained::Limited;
 pub use elastic_net::ElasticNet;
 pub use family::{Cox, Gamma, Huber, Logistic, Multinomial, Poisson, Quantile, SquareRoot, SquaredHinge};
 pub use glm::{

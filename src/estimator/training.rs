@@ -306,13 +306,13 @@ struct About {
 
 /// A problem that owns its data, and the way back to the user's units.
 pub(crate) struct Prepared<'a, P> {
-    smooth: Predictor<'a>,
-    penalty: WithFreeColumn<P>,
+    pub(super) smooth: Predictor<'a>,
+    pub(super) penalty: WithFreeColumn<P>,
     units: Units,
 }
 
 impl<P: BlockPenalty> Prepared<'_, P> {
-    fn problem(&self, lambda: f64) -> Problem<'_, Predictor<'_>, WithFreeColumn<P>>
+    pub(super) fn problem(&self, lambda: f64) -> Problem<'_, Predictor<'_>, WithFreeColumn<P>>
     where
         Self: Sized,
     {
@@ -382,7 +382,7 @@ impl<P: BlockPenalty> Prepared<'_, P> {
     }
 
     /// The answer in the user's features and units.
-    fn restore(&self, lambda: f64, mut solution: Solution, options: &Options) -> Fitted {
+    pub(super) fn restore(&self, lambda: f64, mut solution: Solution, options: &Options) -> Fitted {
         let Self { smooth, penalty, units } = self;
         let q = units.nresponses;
         if units.product_error > 0.0 {
@@ -440,6 +440,7 @@ impl<P: BlockPenalty> Prepared<'_, P> {
             coefficients,
             intercept,
             lambda,
+            loss,
             explained: if units.total > 0.0 { 1.0 - (loss - units.floor) / units.total } else { f64::NAN },
             certificate: solution.certificate,
             status: solution.status,

@@ -34,6 +34,7 @@ mod newton;
 mod screening;
 mod smoothing;
 mod stagnation;
+mod target;
 mod working_set;
 
 pub use block_descent::{BlockDescent, Form};
@@ -43,6 +44,7 @@ pub use joint_log_det_newton::JointLogDetNewton;
 pub use log_det_newton::LogDetNewton;
 pub(crate) use log_det_newton::{BlockStart, NewtonBlock};
 pub(crate) use smoothing::{Kinked, Predictor, null_model};
+pub(crate) use target::{Found, Limit, Target};
 
 /// When to stop.
 #[derive(Debug, Clone, Copy, PartialEq)]
