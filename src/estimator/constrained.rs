@@ -15,6 +15,10 @@ use crate::solver::{Found, Kinked, Limit, Solution, Start, Status, Stopping, Tar
 const SOLVES: usize = 80;
 /// λs below this share of the largest are where the limit λ → 0 is looked at.
 const SMALLEST: f64 = 1e-6;
+/// Shares of the largest λ from which basis pursuit is tried again.
+const PURSUITS: [f64; 5] = [1e-3, 1e-4, 1e-5, 1e-6, 1e-7];
+/// Share of a budget whose rest raises the question whether it binds at all.
+const UNSPENT: f64 = 1e-3;
 /// Share of the wanted gap that is left to each solve; a tenth of the last one where that was not enough.
 const SHARE: f64 = 0.5;
 /// Rounding errors relative to the terms of a bound.
@@ -100,10 +104,9 @@ impl<P: BlockPenalty> Prepared<'_, P> {
         watch: &mut dyn Watch,
     ) -> Result<Limited> {
         let limit = target.limit();
-        let top = lambda.max(f64::MIN_POSITIVE);
         let mut solution = first;
         let (mut kept, mut broken): (Option<Candidate>, Option<Candidate>) = (None, None);
-        let mut looked_at_zero = false;
+        let (mut looked_at_zero, mut top) = (false, None);
         let mut share = SHARE;
         target.restart();
         for _ in 0..SOLVES {
@@ -114,18 +117,31 @@ impl<P: BlockPenalty> Prepared<'_, P> {
             let lower = self.lower_bound(limit, found, gap);
             let stopped = matches!(solution.status, Status::Cancelled | Status::TimeLimit);
             let candidate = Candidate { solution, found, lower };
-            if target.accepts(found, gap) || stopped {
+            // What is not spent of a budget may be nothing to λ, and much to who gave it.
+            let unspent = match limit {
+                Limit::Penalty(t) if !looked_at_zero => found.penalty < (1.0 - UNSPENT) * t,
+                _ => false,
+            };
+            if (target.accepts(found, gap) && !unspent) || stopped {
                 return Ok(self.finish(lambda, candidate, true, options));
             }
+            let top = *top.get_or_insert_with(|| self.lambda_max());
             let unproven = gap > target.window(found);
             target.learn(found);
             let side = if target.is_kept(found) { &mut kept } else { &mut broken };
             *side = Some(candidate);
-            if !looked_at_zero && kept.is_none() == matches!(limit, Limit::Loss(_)) && (target.ends_before() || lambda < SMALLEST * top) {
+            let small = top.is_finite() && lambda < SMALLEST * top;
+            if !looked_at_zero && (target.ends_before() || unspent || small) {
                 looked_at_zero = true;
-                let from = kept.as_ref().or(broken.as_ref()).map(|c| c.solution.coefficients.clone()).unwrap_or_default();
-                if let Some(done) = self.at_zero(&mut target, (lambda, &from), options, watch)? {
+                let from = side.as_ref().map(|c| c.solution.coefficients.clone()).unwrap_or_default();
+                if let Some(done) = self.at_zero(&mut target, (lambda, &from, top), options, watch)? {
                     return Ok(done);
+                }
+                if let Some(candidate) = side.take() {
+                    if target.accepts(candidate.found, gap) {
+                        return Ok(self.finish(lambda, candidate, true, options));
+                    }
+                    *side = Some(candidate);
                 }
             }
             if let (Some(kept), Some(broken)) = (&kept, &broken)
@@ -176,23 +192,27 @@ impl<P: BlockPenalty> Prepared<'_, P> {
     fn at_zero(
         &self,
         target: &mut Target,
-        (lambda, from): (f64, &[f64]),
+        (lambda, from, top): (f64, &[f64], f64),
         options: &Options,
         watch: &mut dyn Watch,
     ) -> Result<Option<Limited>> {
         let limit = target.limit();
         if let Limit::Loss(loss) = limit {
             let (mut lambda, mut from) = (lambda, from.to_vec());
-            // On the last piece of the path the first try is the answer.
-            for _ in 0..4 {
+            // On the last piece of the path the first try is the answer; another one at a λ where gaps have digits.
+            for share in PURSUITS {
                 let Some(candidate) = self.pursue(loss, lambda, &from) else { break };
                 let best = candidate.found.penalty;
                 if best - candidate.lower <= options.method.stopping().tolerance * best {
                     return Ok(Some(self.finish(candidate.found.lambda, candidate, true, options)));
                 }
-                lambda *= 0.05;
-                let wanted = SHARE * target.wanted_gap(Found { lambda, ..candidate.found }) / self.problem(1.0).scale();
-                from = self.solve_from(lambda, Start::At(&from), Some(wanted), options, watch).coefficients;
+                if !top.is_finite() {
+                    break;
+                }
+                lambda = share * top;
+                let scale = self.problem(1.0).scale();
+                let wanted = SHARE * target.wanted_gap(Found { lambda, ..candidate.found }) / scale;
+                from = self.solve_from(lambda, Start::Zero, Some(wanted), options, watch).coefficients;
             }
         }
         let solution = self.solve_from(0.0, Start::At(from), None, options, watch);
@@ -266,7 +286,8 @@ impl<P: BlockPenalty> Prepared<'_, P> {
     /// Between two answers for almost the same λ, or where the path jumps: F and Ω are convex, so a mixture of both keeps the
     /// bound and is no worse than the mixture of their objectives.
     fn mix(&self, limit: Limit, kept: &Candidate, broken: &Candidate) -> Option<Candidate> {
-        let lambda = kept.found.lambda.max(broken.found.lambda);
+        // The one that proves more is closer to the multiplier.
+        let lambda = if kept.lower >= broken.lower { kept.found.lambda } else { broken.found.lambda };
         if lambda == 0.0 {
             return None;
         }

@@ -3,6 +3,7 @@
 mod common;
 
 mod bad_input;
+mod constrained;
 mod covariance_estimates;
 mod design_laws;
 mod edge_cases;

@@ -22,7 +22,7 @@ const PASSES: usize = 60;
 const STEPS: usize = 12;
 const CURVED_STEPS: usize = 4;
 /// λs below this share of the critical one are left to others.
-const SMALLEST: f64 = 1e-7;
+const SMALLEST: f64 = 1e-6;
 /// Longest stretch of the coefficients by which the bound is met exactly.
 const STRETCH: f64 = 1e-2;
 
