@@ -147,6 +147,20 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A bound on the loss that no coefficients keep.
+    #[error(
+        "`{argument}` is {bound:e}, but the least that can be reached is {least:e} (nothing below {proven:e}: that is proven)"
+    )]
+    Unreachable {
+        /// Name of the argument.
+        argument: &'static str,
+        /// The bound.
+        bound: f64,
+        /// What the best coefficients that were found reach, in the same unit.
+        least: f64,
+        /// A lower bound from the duality gap: no coefficients reach less. It is above `bound`.
+        proven: f64,
+    },
     /// A combination of options that has no meaning.
     #[error("`{argument}` cannot be used here: {reason}")]
     Unsupported {

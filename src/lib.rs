@@ -75,6 +75,7 @@
 //!   .solver(BlockDescent | Fista) .tolerance(1e-6) .max_iterations(k) .time_limit(t) .accept_unconverged(false)
 //!   .fit(&x, &y)?                            a model          .fit_watched(&x, &y, &mut watch)?   .lambda_max(&x, &y)?
 //!   .path(&x, &y, Grid::auto(100))?          a Path: models() lambdas() entry_order()
+//!   .fit_constrained(&x, &y, Bound::Loss(ε))? .fit_budget(&x, &y, t)? .pareto(&x, &y, 50)?   the bounds that λ stands for
 //!   .fit_moments(&moments)? .path_moments(&moments, grid)?   from XᵀX, Xᵀy and sums instead of rows
 //!   .cross_validate(&x, &y, &KFold::new(10))?   best() one_standard_error() curve() path() out_of_fold(k)
 //!
@@ -100,6 +101,7 @@
 //!   [`LogDetNewton`](solver::LogDetNewton) and [`JointLogDetNewton`](solver::JointLogDetNewton).
 //! * [`estimator`] is Ŵ: builders, `fit`, models; intercept, weights and standardisation are dealt with here.
 //! * [`path`] and [`cross_validation`] are λ, for every estimator.
+//! * [`constrained`] is ε and t: the same fits by a bound on the loss or on Ω.
 //! * [`moments`] is (X, y) without the rows: sums and products that add up over chunks, files and machines.
 //! * `plot` (feature `plot`) is what one looks at: networks, paths and cross-validation as SVG.
 //! * [`diagnostics`] says what X allows: coherence, spark, rank, restricted isometry constants and what follows from them.
@@ -115,6 +117,7 @@
 #![cfg_attr(feature = "mmap", deny(unsafe_code))]
 
 mod certificate;
+pub mod constrained;
 pub mod cross_validation;
 pub mod design;
 pub mod diagnostics;
@@ -147,6 +150,7 @@ struct Readme;
 
 /// Everything that a fit needs.
 pub mod prelude {
+    pub use crate::constrained::{Bound, Constrain};
     pub use crate::cross_validation::{CrossValidate, FoldIds, Folds, GroupedKFold, KFold, Split, StratifiedKFold};
     pub use crate::error::Error;
     pub use crate::estimator::*;

@@ -43,6 +43,7 @@ macro_rules! shared_parameters {
 
 mod box_lasso;
 mod coefficients;
+mod constrained;
 mod elastic_net;
 pub mod family;
 mod folded_concave;
@@ -72,6 +73,7 @@ mod training;
 mod tree_group_lasso;
 
 pub use box_lasso::BoxLasso;
+pub(crate) use constrained::Limited;
 pub use elastic_net::ElasticNet;
 pub use family::{Cox, Gamma, Huber, Logistic, Multinomial, Poisson, Quantile, SquareRoot, SquaredHinge};
 pub use folded_concave::{GroupMcp, GroupScad, McpRegression, MultiTaskMcp, MultiTaskScad, ScadRegression};

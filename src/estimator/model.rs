@@ -17,6 +17,8 @@ pub struct Fitted {
     pub(crate) coefficients: Coefficients,
     pub(crate) intercept: Array1<f64>,
     pub(crate) lambda: f64,
+    /// F.
+    pub(crate) loss: f64,
     /// R², or the share of the deviance.
     pub(crate) explained: f64,
     pub(crate) certificate: Certificate,

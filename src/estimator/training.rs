@@ -314,8 +314,8 @@ struct About {
 
 /// A problem that owns its data, and the way back to the user's units.
 pub struct Prepared<'a, P> {
-    smooth: Predictor<'a>,
-    penalty: WithFreeColumn<P>,
+    pub(super) smooth: Predictor<'a>,
+    pub(super) penalty: WithFreeColumn<P>,
     units: Units,
 }
 
@@ -323,7 +323,7 @@ pub struct Prepared<'a, P> {
 const DESCENT: f64 = 0.8;
 
 impl<P: BlockPenalty> Prepared<'_, P> {
-    fn problem(&self, lambda: f64) -> Problem<'_, Predictor<'_>, WithFreeColumn<P>>
+    pub(super) fn problem(&self, lambda: f64) -> Problem<'_, Predictor<'_>, WithFreeColumn<P>>
     where
         Self: Sized,
     {
@@ -376,7 +376,18 @@ impl<P: BlockPenalty> Prepared<'_, P> {
         options: &Options,
         watch: &mut dyn Watch,
     ) -> Solution {
-        let stopping = *options.method.stopping();
+        self.solve_until(lambda, start, *options.method.stopping(), options, watch)
+    }
+
+    /// Runs the chosen solver from a start, under another stopping rule than its own.
+    pub(super) fn solve_until(
+        &self,
+        lambda: f64,
+        start: Start<'_>,
+        stopping: Stopping,
+        options: &Options,
+        watch: &mut dyn Watch,
+    ) -> Solution {
         match Kinked::new(&self.smooth, &self.penalty) {
             Some(kinked) => {
                 kinked.solve(lambda, start, stopping, &|p, start, s, w| options.method.solve(p, start, s, w), watch)
@@ -530,6 +541,7 @@ impl<P: BlockPenalty> Prepared<'_, P> {
             coefficients,
             intercept,
             lambda,
+            loss,
             explained: if units.total > 0.0 { 1.0 - (loss - units.floor) / units.total } else { f64::NAN },
             certificate: solution.certificate,
             status: solution.status,

@@ -5,6 +5,8 @@
 //! | [`network`] | a [`PrecisionModel`](crate::estimator::PrecisionModel): variables and edges, beside a known graph if there is one |
 //! | [`graphical_path`] | a [`GraphicalPath`](crate::estimator::GraphicalPath): edges over λ; precision, recall and F1 against a known graph |
 //! | [`coefficient_path`] | a [`Path`](crate::path::Path): coefficients over λ, the largest named |
+//! | [`pareto`] | a [`ParetoCurve`](crate::constrained::ParetoCurve): loss over Ω between its bounds |
+//! | [`unit_balls`], [`phase_diagram`] | the unit balls of ℓ₁, ℓ₂ and ℓ₂,₁; a rate over two parameters |
 //! | [`cross_validation`], [`graphical_cross_validation`] | the error curve with its standard errors and the two choices of λ |
 //!
 //! Each function returns the text of an SVG and writes no file. The same answer gives the same bytes. The colours are those of
@@ -29,10 +31,16 @@ mod lambda_axis;
 mod layout;
 mod network;
 mod panel;
+mod pareto;
+mod phase_diagram;
 mod theme;
 mod truth;
+mod unit_balls;
 
 pub use coefficient_path::coefficient_path;
 pub use cross_validation::{cross_validation, graphical_cross_validation};
 pub use graphical_path::graphical_path;
 pub use network::network;
+pub use pareto::pareto;
+pub use phase_diagram::phase_diagram;
+pub use unit_balls::unit_balls;

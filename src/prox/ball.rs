@@ -1,4 +1,4 @@
-//! Projections onto the balls of the ℓ₁, ℓ₂ and ℓ_∞ norm and onto the simplex.
+//! Projections onto the balls of the ℓ₁, ℓ₂, ℓ₂,₁ and ℓ_∞ norm and onto the simplex.
 //!
 //! `Π_simplex(v) = (v − θ)₊` with the θ that makes the sum right: Held, Wolfe & Crowder, "Validation of subgradient optimization",
 //! Math. Program. 6 (1974); the ℓ₁ ball from it: Duchi, Shalev-Shwartz, Singer & Chandra, ICML 2008, figure 1.
@@ -47,6 +47,33 @@ pub fn project_l1_ball(v: &mut [f64], radius: f64, scratch: &mut [f64]) {
     for x in v {
         let y = (x.abs() - max) - theta;
         *x = if y <= 0.0 { 0.0 } else { y.copysign(*x) };
+    }
+}
+
+/// Projects onto `{ Σ_g ‖v_g‖₂ ≤ radius }`, the ball of the group norm ℓ₂,₁, for radius ≥ 0: the norms of the groups, which lie one
+/// after the other and have these sizes, are projected onto the ℓ₁ ball, and each group is shortened to its new norm.
+/// `scratch` has twice the length of `sizes`.
+///
+/// ```
+/// use sparsereg::prox::project_l21_ball;
+/// let mut v = [3.0, 4.0, 0.0, 0.5];
+/// project_l21_ball(&mut v, &[2, 2], 1.0, &mut [0.0; 4]);
+/// assert_eq!(v, [0.6, 0.8, 0.0, 0.0]);
+/// ```
+pub fn project_l21_ball(v: &mut [f64], sizes: &[usize], radius: f64, scratch: &mut [f64]) {
+    debug_assert_eq!(sizes.iter().sum::<usize>(), v.len());
+    let (norms, scratch) = scratch.split_at_mut(sizes.len());
+    let mut rest = &v[..];
+    for (norm, &size) in norms.iter_mut().zip(sizes) {
+        let (group, after) = rest.split_at(size);
+        (*norm, rest) = (norm2(group), after);
+    }
+    project_l1_ball(norms, radius, scratch);
+    let mut rest = v;
+    for (&target, &size) in norms.iter().zip(sizes) {
+        let (group, after) = rest.split_at_mut(size);
+        project_l2_ball(group, target);
+        rest = after;
     }
 }
 

@@ -26,6 +26,7 @@
 //! | [`scad`] | slope t, falling to 0 from t to γt | soft, then steeper; a jump for long steps | Fan & Li 2001 |
 //! | [`project_box`] | `[low ≤ v ≤ high]` | clamp | Parikh & Boyd 2014, §6.2.4 |
 //! | [`project_l1_ball`], [`project_simplex`] | `[‖v‖₁ ≤ r]`, `[v ≥ 0, Σv = r]` | shift and clip | Held et al. 1974, Duchi et al. 2008 |
+//! | [`project_l21_ball`] | `[Σ_g ‖v_g‖₂ ≤ r]` | the norms onto the ℓ₁ ball | van den Berg et al. 2008 |
 //! | [`project_l2_ball`], [`project_linf_ball`] | `[‖v‖ ≤ r]` | shrink, clamp | Parikh & Boyd 2014, §6.5 |
 //!
 //! In the metric of a diagonal matrix h, `argmin_x ½ Σ h_k (x_k − v_k)² + f(x)`, where an entry each has a curvature of its own:
@@ -58,7 +59,7 @@ mod sparse_group;
 mod sparse_group_diagonal;
 mod total_variation;
 
-pub use ball::{project_l1_ball, project_l2_ball, project_linf_ball, project_simplex};
+pub use ball::{project_l1_ball, project_l2_ball, project_l21_ball, project_linf_ball, project_simplex};
 pub use block_soft_threshold::{block_soft_threshold, nonnegative_block_soft_threshold, norm2};
 pub use box_constraint::{project_box, project_box_each};
 pub use elastic_net::{block_elastic_net, elastic_net, elastic_net_slice};

@@ -18,6 +18,7 @@ use crate::penalty::BlockPenalty;
 use crate::problem::Problem;
 use crate::smooth::{LinearPredictor, Smooth};
 use crate::solver::engine::Engine;
+use crate::solver::target::Target;
 use crate::solver::{BlockDescent, Form, Progress, Solution, Solver, Start, Status, Watch};
 
 /// Values of X from which it is worth looking at the shape.
@@ -95,6 +96,19 @@ impl Compressed {
         let small = Problem { smooth: &self.smooth, penalty: problem.penalty, lambda: problem.lambda };
         let solution = solver.solve(&small, start, watch);
         self.checked(solver, problem, solution, self.started, watch)
+    }
+
+    /// [`BlockDescent::solve_towards`] on fewer rows.
+    pub(super) fn solve_towards<D: Design, L: Loss, P: BlockPenalty>(
+        &self,
+        solver: &BlockDescent,
+        problem: &Problem<'_, LinearPredictor<D, L>, P>,
+        target: &mut Target,
+        watch: &mut dyn Watch,
+    ) -> (Solution, f64) {
+        let small = Problem { smooth: &self.smooth, penalty: problem.penalty, lambda: problem.lambda };
+        let (solution, lambda) = solver.solve_towards(&small, target, watch);
+        (self.checked(solver, &Problem { lambda, ..*problem }, solution, self.started, watch), lambda)
     }
 
     pub(super) fn solve_path<D: Design, L: Loss, P: BlockPenalty>(

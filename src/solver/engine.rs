@@ -17,6 +17,8 @@ use crate::solver::descent::InnerStop;
 use crate::solver::forms::{Answers, Workspace, gram_columns};
 use crate::solver::{Run, Solution, Start, Status, Watch, screening, working_set};
 
+mod steering;
+
 /// Ratio of successive λs on the way to a small λ: with several responses, with groups, with single coefficients (second-order
 /// steps do the work), and with single coefficients and many rows.
 const APPROACH: f64 = 0.65;

@@ -36,6 +36,7 @@ mod proximal_working_set;
 mod screening;
 mod smoothing;
 mod stagnation;
+mod target;
 mod working_set;
 
 pub use block_descent::{BlockDescent, Form};
@@ -46,6 +47,7 @@ pub use log_det_newton::LogDetNewton;
 pub(crate) use log_det_newton::{BlockStart, NewtonBlock};
 pub(crate) use proximal_working_set::solve_on_working_sets;
 pub(crate) use smoothing::{Kinked, Predictor, null_model};
+pub(crate) use target::{Found, Limit, Target};
 
 /// When to stop.
 #[derive(Debug, Clone, Copy, PartialEq)]

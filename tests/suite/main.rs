@@ -3,6 +3,7 @@
 mod common;
 
 mod bad_input;
+mod constrained;
 mod convex_goldens;
 mod coupled_penalties;
 mod covariance_estimates;
