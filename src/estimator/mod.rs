@@ -58,6 +58,7 @@ mod penalized;
 mod scoring;
 mod shape;
 mod sparse_group_lasso;
+mod tasks;
 mod training;
 
 pub use elastic_net::ElasticNet;
@@ -86,6 +87,7 @@ pub use penalized::Penalized;
 pub use scoring::Scoring;
 pub use shape::Shape;
 pub use sparse_group_lasso::SparseGroupLasso;
+pub use tasks::{FitTasks, Task, TaskId, Tasks, TasksCrossValidation, TasksModel};
 pub(crate) use training::normalise;
 pub use training::{Layout, Training};
 

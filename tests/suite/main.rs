@@ -21,3 +21,4 @@ mod plot;
 mod prox_latent;
 mod prox_laws;
 mod solvers;
+mod tasks;
