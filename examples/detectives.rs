@@ -218,7 +218,7 @@ fn simulated_sentences() -> (Vec<Domain>, usize) {
         for _ in 0..700 {
             let label = if random.uniform() < 0.5 { 1.0 } else { -1.0 };
             let present = |j: usize, random: &mut Random| {
-                let tone = if j >= 40 { 0.0 } else { strength[j] * if j % 2 == 0 { label } else { -label } };
+                let tone = if j >= 40 { 0.0 } else { strength[j] * if j.is_multiple_of(2) { label } else { -label } };
                 random.uniform() < 0.02 * tone.exp()
             };
             sentences.push((0..words).filter(|&j| present(j, &mut random)).collect());
