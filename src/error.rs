@@ -212,6 +212,14 @@ pub enum Error {
         /// What the plotting library says.
         reason: String,
     },
+    /// What is wrong with one of several tasks.
+    #[error("task `{task}`: {source}")]
+    Task {
+        /// Name of the task.
+        task: String,
+        /// What is wrong with it.
+        source: Box<Error>,
+    },
     /// The solver stopped before it reached the tolerance. Nothing is lost: the best answer is inside.
     /// `accept_unconverged(true)` on an estimator returns it as a model instead.
     #[error("{0}")]

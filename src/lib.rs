@@ -55,6 +55,9 @@
 //! | [`Reweighted`](estimator::Reweighted) | that of a convex estimator, in rounds: ω from the fit before | as there |
 //! | [`Penalized`](estimator::Penalized) | any [`BlockPenalty`](penalty::BlockPenalty) | what Ω says |
 //!
+//! [`FitTasks::fit_tasks`](estimator::FitTasks::fit_tasks) gives each of them a design, a sample size, a loss and weights per
+//! task ([`Tasks`](estimator::Tasks)): `Σ_t c_t F_t(X_t w_t + b_t) + λΩ(W)`.
+//!
 //! The loss is `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖²` for all of them, unless they are given the one of a
 //! [family](estimator::family): `Lasso::new(λ).loss(Logistic::default())` is [`LogisticLasso`](estimator::LogisticLasso).
 //! [`GraphicalLasso`](estimator::GraphicalLasso) is
@@ -77,6 +80,7 @@
 //!   .path(&x, &y, Grid::auto(100))?          a Path: models() lambdas() entry_order()
 //!   .fit_constrained(&x, &y, Bound::Loss(ε))? .fit_budget(&x, &y, t)? .pareto(&x, &y, 50)?   the bounds that λ stands for
 //!   .fit_moments(&moments)? .path_moments(&moments, grid)?   from XᵀX, Xᵀy and sums instead of rows
+//!   .fit_tasks(&tasks)? .path_tasks(&tasks, grid)? .cross_validate_tasks(&tasks, &folds)?   a design for each task
 //!   .cross_validate(&x, &y, &KFold::new(10))?   best() one_standard_error() curve() path() out_of_fold(k)
 //!
 //! model.coefficients() intercept() support() predict(&x)? score(&x, &y)? r_squared()

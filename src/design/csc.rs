@@ -353,6 +353,11 @@ impl Csc {
         self.indptr[at + 1..].iter_mut().for_each(|end| *end += column.len());
     }
 
+    /// A matrix of no columns yet.
+    pub(super) fn builder(nrows: usize) -> CscBuilder {
+        CscBuilder(Self { nrows, indptr: vec![0], indices: Vec::new(), values: Vec::new() })
+    }
+
     /// These columns, the entry of row i in the k-th of them times `factor(k, i)`.
     fn part(&self, cols: &[usize], factor: impl Fn(usize, usize) -> f64) -> Self {
         let stored = cols.iter().map(|&j| self.entries(j).0.len()).sum();
@@ -369,7 +374,7 @@ impl Csc {
     }
 
     #[inline]
-    fn entries(&self, col: usize) -> (&[u32], &[f64]) {
+    pub(super) fn entries(&self, col: usize) -> (&[u32], &[f64]) {
         let span = self.indptr[col]..self.indptr[col + 1];
         (&self.indices[span.clone()], &self.values[span])
     }
@@ -408,6 +413,25 @@ fn check_shape(nrows: usize, ncols: usize) -> Result<()> {
             value: nrows as f64,
             expected: "at most 4294967295 rows",
         }),
+    }
+}
+
+/// A sparse matrix that is written column by column.
+pub(super) struct CscBuilder(Csc);
+
+impl CscBuilder {
+    /// One more column: rows that rise, with finite values.
+    pub(super) fn push(&mut self, entries: impl Iterator<Item = (u32, f64)>) {
+        let Csc { indptr, indices, values, .. } = &mut self.0;
+        entries.for_each(|(i, v)| {
+            indices.push(i);
+            values.push(v);
+        });
+        indptr.push(values.len());
+    }
+
+    pub(super) fn finish(self) -> Csc {
+        self.0
     }
 }
 

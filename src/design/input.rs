@@ -220,6 +220,12 @@ impl Design for AnyDesign<'_> {
     fn select_rows(&self, rows: &[usize]) -> Option<Box<dyn Design + '_>> {
         each!(self, x => Design::select_rows(x, rows))
     }
+    fn parts(&self) -> Option<&[usize]> {
+        each!(self, x => x.parts())
+    }
+    fn gathered(&self, cols: &[usize]) -> Option<AnyDesign<'static>> {
+        each!(self, x => x.gathered(cols))
+    }
     fn known(&self) -> Result<Option<AnyDesign<'_>>> {
         match self {
             Self::Custom(x) => Ok(Some(AnyDesign::Custom(*x))),

@@ -16,6 +16,7 @@ mod moments;
 mod npy;
 mod row_scaled;
 mod standardized;
+mod task_stack;
 mod weighted;
 mod with_ones;
 
@@ -30,6 +31,7 @@ pub(crate) use moments::{Moments, moments};
 pub use npy::{Npy, Order, Precision};
 pub use row_scaled::RowScaled;
 pub use standardized::Standardized;
+pub use task_stack::TaskStack;
 pub use with_ones::WithOnes;
 
 /// A matrix that can be applied, and nothing more: enough for [`Fista`](crate::solver::Fista).
@@ -165,6 +167,19 @@ pub trait Design: LinearOperator {
         None
     }
 
+    /// A number for every column, such that those with different ones have no row in common: their products are zero. `None`,
+    /// the default, if that is not known.
+    #[doc(hidden)]
+    fn parts(&self) -> Option<&[usize]> {
+        None
+    }
+
+    /// A copy of these columns that is quick to use one by one, where it is smaller than a dense one; `None` by default.
+    #[doc(hidden)]
+    fn gathered(&self, _cols: &[usize]) -> Option<AnyDesign<'static>> {
+        None
+    }
+
     /// The design as one of the storages that the crate knows, checked for NaN and infinities; `None`, the default, for
     /// designs of the user's own. It lets [`AsDesign`] hold for every design without hiding what a [`Csc`] is.
     #[doc(hidden)]
@@ -288,6 +303,12 @@ macro_rules! forward {
             }
             fn select_rows(&self, rows: &[usize]) -> Option<Box<dyn Design + '_>> {
                 (**self).select_rows(rows)
+            }
+            fn parts(&self) -> Option<&[usize]> {
+                (**self).parts()
+            }
+            fn gathered(&self, cols: &[usize]) -> Option<AnyDesign<'static>> {
+                (**self).gathered(cols)
             }
             fn known(&self) -> crate::error::Result<Option<AnyDesign<'_>>> {
                 (**self).known()

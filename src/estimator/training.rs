@@ -30,7 +30,7 @@ pub struct Layout<P> {
     /// The penalty over the columns in the solver's order.
     pub penalty: P,
     /// Solver column → feature; `None` is the identity.
-    order: Option<Vec<usize>>,
+    pub(super) order: Option<Vec<usize>>,
 }
 
 impl<P: BlockPenalty> Layout<P> {
@@ -293,14 +293,9 @@ impl<'a> Training<'a> {
             let reason = "a loss with kinks needs a convex penalty: Reweighted approximates others by convex ones";
             return Err(Error::Unsupported { argument: "loss", reason });
         }
-        if smooth.loss().as_squared().is_none() {
-            let free: Vec<usize> = if ones { vec![smooth.design().ncols() - 1] } else { Vec::new() };
-            let null = smooth.point(&null_model(&smooth, &free));
-            units.total = smooth.loss().fenchel_young(&null.eta, &vec![0.0; null.eta.len()]);
-            units.floor = smooth.value(&null) - units.total;
-        }
+        let free: Vec<usize> = if ones { vec![smooth.design().ncols() - 1] } else { Vec::new() };
         units.order = layout.order;
-        Ok(Prepared { smooth, penalty, units })
+        Ok(Prepared::new(smooth, penalty, units, &free))
     }
 }
 
@@ -322,7 +317,17 @@ pub struct Prepared<'a, P> {
 /// Ratio of successive λs on the way to that of a problem that is not convex.
 const DESCENT: f64 = 0.8;
 
-impl<P: BlockPenalty> Prepared<'_, P> {
+impl<'a, P: BlockPenalty> Prepared<'a, P> {
+    /// `free` are the columns of the intercepts.
+    pub(super) fn new(smooth: Predictor<'a>, penalty: WithFreeColumn<P>, mut units: Units, free: &[usize]) -> Self {
+        if smooth.loss().as_squared().is_none() {
+            let null = smooth.point(&null_model(&smooth, free));
+            units.total = smooth.loss().fenchel_young(&null.eta, &vec![0.0; null.eta.len()]);
+            units.floor = smooth.value(&null) - units.total;
+        }
+        Self { smooth, penalty, units }
+    }
+
     pub(super) fn problem(&self, lambda: f64) -> Problem<'_, Predictor<'_>, WithFreeColumn<P>>
     where
         Self: Sized,

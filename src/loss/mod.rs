@@ -10,6 +10,7 @@ mod gamma;
 mod huber;
 mod logistic;
 mod multinomial;
+mod per_task;
 mod poisson;
 mod quantile;
 mod separable;
@@ -24,6 +25,7 @@ pub use huber::Huber;
 pub use logistic::Logistic;
 pub(crate) use logistic::sigmoid;
 pub use multinomial::Multinomial;
+pub use per_task::PerTask;
 pub use poisson::Poisson;
 pub use quantile::{Quantile, SmoothedQuantile};
 pub use separable::{PointwiseLoss, Separable};
@@ -34,7 +36,7 @@ pub use squared_hinge::SquaredHinge;
 /// A convex, differentiable mean loss `F(η)`.
 ///
 /// `u` denotes a point of the dual space of predictions; `∇F(η)` is one.
-pub trait Loss: Sync {
+pub trait Loss: Send + Sync {
     /// n·q.
     fn len(&self) -> usize;
     /// Whether there are no observations.
@@ -118,7 +120,7 @@ macro_rules! forward {
     ($pointer:ty $(, $life:lifetime)?) => {
         impl<$($life,)? L: Loss + ?Sized> Loss for $pointer
         where
-            $pointer: Sync,
+            $pointer: Send + Sync,
         {
             fn len(&self) -> usize {
                 (**self).len()

@@ -4,7 +4,7 @@ use crate::loss::{Hessian, Loss};
 
 /// A convex loss `ℓ(y, η)` of one response and its prediction. Five methods make a loss of your own: weights, offsets,
 /// several responses, every penalty, design and solver, paths and certificates come with [`Separable`].
-pub trait PointwiseLoss: Sync {
+pub trait PointwiseLoss: Send + Sync {
     /// `ℓ(y, η)`.
     fn value(&self, y: f64, eta: f64) -> f64;
     /// `∂ℓ/∂η`.
@@ -41,7 +41,7 @@ pub trait PointwiseLoss: Sync {
 
 impl<L: PointwiseLoss + ?Sized> PointwiseLoss for Box<L>
 where
-    Box<L>: Sync,
+    Box<L>: Send + Sync,
 {
     fn value(&self, y: f64, eta: f64) -> f64 {
         (**self).value(y, eta)

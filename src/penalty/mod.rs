@@ -226,6 +226,10 @@ pub trait BlockPenalty: Sync {
     fn couples_columns(&self) -> bool {
         false
     }
+    /// Whether Ω_b tells the columns of a block apart, so that none of them may be missing.
+    fn knows_columns(&self) -> bool {
+        false
+    }
     /// [`Penalty::pattern`] of all blocks.
     fn linear_pattern(&self, _lambda: f64, _w: &[f64]) -> Option<Pattern> {
         None

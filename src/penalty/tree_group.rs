@@ -196,6 +196,10 @@ impl BlockPenalty for TreeGroup {
         &self.partition
     }
 
+    fn knows_columns(&self) -> bool {
+        true
+    }
+
     fn value_block(&self, b: usize, lambda: f64, w: &[f64]) -> f64 {
         let term = |node: &Node| match prox::norm2(&w[self.range(b, node, w.len())]) {
             0.0 => 0.0,

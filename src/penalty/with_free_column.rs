@@ -1,20 +1,26 @@
-//! Any penalty, and one more column without: the intercept.
+//! Any penalty, and columns without: intercepts. Over the coefficients of several tasks, too, which are blocks of the columns of
+//! each task in place of one column and all responses.
 
 use crate::partition::Partition;
 use crate::penalty::{BlockPenalty, Pattern, ratio};
 
-/// Ω on the first columns, nothing on a last one if there is one more.
+/// Ω on the first columns, nothing on the last ones.
 #[derive(Debug, Clone)]
 pub(crate) struct WithFreeColumn<P> {
     inner: P,
-    /// That of Ω and the block of the free column; `None` if there is none.
+    /// That of Ω and a block for each free column; `None` if it is that of Ω.
     partition: Option<Partition>,
+    /// The block of Ω behind each one here, where these are others.
+    blocks: Option<Vec<usize>>,
+    /// Where free columns begin.
+    penalised: usize,
 }
 
 impl<P: BlockPenalty> WithFreeColumn<P> {
     pub(crate) fn new(inner: P, free: bool) -> Self {
         let partition = free.then(|| inner.partition().with_last());
-        Self { inner, partition }
+        let penalised = inner.partition().len();
+        Self { inner, partition, blocks: None, penalised }
     }
 
     /// How many of so many coefficients are those of Ω.
@@ -31,11 +37,20 @@ impl<P: BlockPenalty> WithFreeColumn<P> {
         std::mem::replace(&mut self.inner, inner)
     }
 
+    /// Over blocks of other sizes, of which number k is block `blocks[k]` of Ω, and so many free columns.
+    pub(crate) fn over(inner: P, mut partition: Partition, blocks: Vec<usize>, free: usize) -> Self {
+        let penalised = partition.len();
+        (0..free).for_each(|_| partition = partition.with_last());
+        Self { inner, partition: Some(partition), blocks: Some(blocks), penalised }
+    }
+
+    /// The block of Ω; `None` for a free column.
     #[inline]
-    fn is_last(&self, b: usize) -> bool {
-        match &self.partition {
-            None => false,
-            Some(partition) => b + 1 == partition.len(),
+    fn block_of(&self, b: usize) -> Option<usize> {
+        match &self.blocks {
+            _ if b >= self.penalised => None,
+            None => Some(b),
+            Some(blocks) => Some(blocks[b]),
         }
     }
 }
@@ -51,71 +66,77 @@ impl<P: BlockPenalty> BlockPenalty for WithFreeColumn<P> {
     }
 
     fn value_block(&self, b: usize, lambda: f64, w: &[f64]) -> f64 {
-        if self.is_last(b) { 0.0 } else { self.inner.value_block(b, lambda, w) }
+        self.block_of(b).map_or(0.0, |b| self.inner.value_block(b, lambda, w))
     }
 
     #[inline]
     fn prox_block(&self, b: usize, lambda: f64, step: f64, v: &mut [f64]) {
-        if !self.is_last(b) {
+        if let Some(b) = self.block_of(b) {
             self.inner.prox_block(b, lambda, step, v);
         }
     }
 
     #[inline]
     fn critical_lambda_block(&self, b: usize, g: &[f64]) -> f64 {
-        if self.is_last(b) {
-            return ratio(g.iter().fold(0.0, |m: f64, g| m.max(g.abs())), 0.0);
+        match self.block_of(b) {
+            None => ratio(g.iter().fold(0.0, |m: f64, g| m.max(g.abs())), 0.0),
+            Some(b) => self.inner.critical_lambda_block(b, g),
         }
-        self.inner.critical_lambda_block(b, g)
     }
 
     fn keeps_zero_block(&self, b: usize, lambda: f64, g: &[f64]) -> bool {
-        if self.is_last(b) { g.iter().all(|&g| g == 0.0) } else { self.inner.keeps_zero_block(b, lambda, g) }
+        match self.block_of(b) {
+            None => g.iter().all(|&g| g == 0.0),
+            Some(b) => self.inner.keeps_zero_block(b, lambda, g),
+        }
     }
 
     fn conjugate_block(&self, b: usize, lambda: f64, g: &[f64]) -> f64 {
-        if self.is_last(b) {
-            return if g.iter().all(|&g| g == 0.0) { 0.0 } else { f64::INFINITY };
+        match self.block_of(b) {
+            None if g.iter().all(|&g| g == 0.0) => 0.0,
+            None => f64::INFINITY,
+            Some(b) => self.inner.conjugate_block(b, lambda, g),
         }
-        self.inner.conjugate_block(b, lambda, g)
     }
 
     fn kkt_block(&self, b: usize, lambda: f64, w: &[f64], g: &[f64]) -> f64 {
-        if self.is_last(b) {
-            return g.iter().map(|g| g * g).sum::<f64>().sqrt();
+        match self.block_of(b) {
+            None => g.iter().map(|g| g * g).sum::<f64>().sqrt(),
+            Some(b) => self.inner.kkt_block(b, lambda, w, g),
         }
-        self.inner.kkt_block(b, lambda, w, g)
     }
 
     fn fenchel_young_block(&self, b: usize, lambda: f64, w: &[f64], g: &[f64], s: f64, scratch: &mut Vec<f64>) -> f64 {
-        if self.is_last(b) {
-            return self.conjugate_block(b, lambda, g);
+        match self.block_of(b) {
+            None => self.conjugate_block(b, lambda, g),
+            Some(b) => self.inner.fenchel_young_block(b, lambda, w, g, s, scratch),
         }
-        self.inner.fenchel_young_block(b, lambda, w, g, s, scratch)
     }
 
     fn project_dual_block(&self, b: usize, lambda: f64, g: &mut [f64]) -> bool {
-        if self.is_last(b) {
-            g.fill(0.0);
-            return true;
+        match self.block_of(b) {
+            None => {
+                g.fill(0.0);
+                true
+            }
+            Some(b) => self.inner.project_dual_block(b, lambda, g),
         }
-        self.inner.project_dual_block(b, lambda, g)
     }
 
     fn screening_constant(&self, b: usize) -> Option<f64> {
-        if self.is_last(b) { None } else { self.inner.screening_constant(b) }
+        self.inner.screening_constant(self.block_of(b)?)
     }
 
     fn curvature_block(&self, b: usize, lambda: f64, w: &[f64], grad: &mut [f64], hess: &mut [f64]) -> bool {
-        self.is_last(b) || self.inner.curvature_block(b, lambda, w, grad, hess)
+        self.block_of(b).is_none_or(|b| self.inner.curvature_block(b, lambda, w, grad, hess))
     }
 
     fn prox_block_diagonal(&self, b: usize, lambda: f64, h: &[f64], v: &mut [f64]) -> bool {
-        self.is_last(b) || self.inner.prox_block_diagonal(b, lambda, h, v)
+        self.block_of(b).is_none_or(|b| self.inner.prox_block_diagonal(b, lambda, h, v))
     }
 
     fn radial(&self, b: usize, lambda: f64) -> Option<(f64, f64)> {
-        if self.is_last(b) { None } else { self.inner.radial(b, lambda) }
+        self.inner.radial(self.block_of(b)?, lambda)
     }
 
     fn is_entrywise(&self) -> bool {
@@ -127,7 +148,7 @@ impl<P: BlockPenalty> BlockPenalty for WithFreeColumn<P> {
     }
 
     fn is_free(&self, b: usize, lambda: f64) -> bool {
-        self.is_last(b) || self.inner.is_free(b, lambda)
+        self.block_of(b).is_none_or(|b| self.inner.is_free(b, lambda))
     }
 
     fn couples_columns(&self) -> bool {

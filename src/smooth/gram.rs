@@ -64,7 +64,8 @@ impl GramCache {
         }
         let total = old + added;
         self.reserve(total);
-        let dense = design.column_cost() * 4.0 > n as f64;
+        // Columns of different parts have products that nobody should form.
+        let dense = design.column_cost() * 4.0 > n as f64 && design.parts().is_none();
         let in_pieces =
             if dense && n >= TALL && design.reads_columns() { self.products_in_pieces(design, new) } else { None };
         let (inner, cross) = in_pieces.unwrap_or_else(|| self.products_at_once(design, new, dense));

@@ -14,6 +14,7 @@ mod gram_smooth;
 mod joint_log_det;
 mod linear_predictor;
 mod log_det;
+mod parted_gram;
 mod residual;
 
 pub(crate) use gram::{GramCache, GramModel};
@@ -23,6 +24,7 @@ pub(crate) use joint_log_det::{JointLogDetModel, class};
 pub use linear_predictor::{LinearPredictor, PredictorPoint};
 pub(crate) use log_det::LogDetModel;
 pub use log_det::{LogDet, LogDetPoint};
+pub(crate) use parted_gram::{PartedCache, PartedGramModel};
 pub(crate) use residual::ResidualModel;
 
 /// A convex, differentiable function of the coefficients with a dual.
@@ -138,6 +140,10 @@ pub(crate) trait Quadratic: Sync {
     /// Entry (i, j) of H over local columns where it is stored.
     fn hessian(&self) -> Option<HessianView<'_>> {
         None
+    }
+    /// Whether gradients are at hand, so that a gap costs next to nothing.
+    fn is_stored(&self) -> bool {
+        self.hessian().is_some()
     }
 }
 

@@ -364,7 +364,7 @@ impl<M: Quadratic, P: BlockPenalty + ?Sized> Descent<'_, M, P> {
         let stored = self.model.hessian().is_some();
         let mut schedule = newton::Schedule::new(stop.newton && self.nresponses == 1 && stored, stop.newton_first);
         // In Gram form the gap is free; in residual form it costs half a sweep.
-        let check_every = if stored { 1 } else { EVERY };
+        let check_every = if self.model.is_stored() { 1 } else { EVERY };
         // Inside a block of several columns single coefficients may be zero: only sweeps find them.
         let singles = self.blocks.iter().all(|a| a.cols.len() == 1);
         let mut steps = krylov::Schedule::new(stop.newton && self.nresponses == 1 && !stored && singles);

@@ -8,7 +8,7 @@ use crate::design::{Dense, Design};
 use crate::kernels;
 use crate::loss::Loss;
 use crate::penalty::BlockPenalty;
-use crate::smooth::{GramCache, GramModel, Quadratic, ResidualModel};
+use crate::smooth::{GramCache, GramModel, PartedCache, PartedGramModel, Quadratic, ResidualModel};
 use crate::solver::block_descent::Form;
 use crate::solver::block_minimiser::Curvature;
 use crate::solver::descent::{Active, Descent, InnerStop};
@@ -36,6 +36,8 @@ pub(super) fn gram_columns<D: Design, P: BlockPenalty>(design: &D, penalty: &P, 
 /// What inner problems leave for the next ones.
 pub(super) struct Workspace<'a> {
     cache: GramCache,
+    /// In place of it where columns fall into parts.
+    parted: PartedCache,
     /// Where a block's columns start in the cache, usize::MAX if they are not there.
     offsets: Vec<usize>,
     curvatures: Vec<Option<Box<Curvature>>>,
@@ -48,6 +50,7 @@ impl Workspace<'_> {
     pub(super) fn new(nblocks: usize) -> Self {
         Self {
             cache: GramCache::default(),
+            parted: PartedCache::default(),
             offsets: vec![usize::MAX; nblocks],
             curvatures: vec![None; nblocks],
             factor: Factor::default(),
@@ -95,13 +98,21 @@ impl<D: Design, L: Loss, P: BlockPenalty> Engine<'_, D, L, P> {
         }
         let design = self.smooth.design();
         let columns = self.columns(&self.set);
+        // Where sweeps have not sufficed, only second-order steps will: they need the matrix.
+        let stubborn = self.q == 1 && self.solver.newton && self.iterations >= stubborn(design.nrows(), columns);
+        let in_parts = self.solver.form != Form::Residual && !self.penalty.partition().is_singletons() && !stubborn;
+        if let Some(parts) = design.parts().filter(|_| in_parts && self.q == 1) {
+            let count = parts.iter().max().map_or(1, |last| last + 1);
+            let share = columns.div_ceil(count);
+            let fits = share <= GRAM_COLUMNS && share as f64 <= gram_columns(design, self.penalty, 2);
+            if fits || self.solver.form == Form::Gram {
+                return self.descend_parts(parts, lambdas, stop, between);
+            }
+        }
         let gram = match self.solver.form {
             Form::Gram => true,
             Form::Residual => false,
             Form::Auto => {
-                // Where sweeps have not sufficed, only second-order steps will: they need the matrix.
-                let stubborn =
-                    self.q == 1 && self.solver.newton && self.iterations >= stubborn(design.nrows(), columns);
                 columns <= GRAM_COLUMNS && (stubborn || columns as f64 <= gram_columns(design, self.penalty, self.q))
             }
         };
@@ -111,6 +122,17 @@ impl<D: Design, L: Loss, P: BlockPenalty> Engine<'_, D, L, P> {
     fn working_columns(&self) -> Vec<usize> {
         let partition = self.penalty.partition();
         self.set.iter().flat_map(|&b| partition.block(b)).collect()
+    }
+
+    /// The blocks of the working set, over its columns.
+    fn working_blocks(&self) -> Vec<Active> {
+        let (partition, mut start) = (self.penalty.partition(), 0);
+        let each = self.set.iter().map(|&id| {
+            let len = partition.block(id).len();
+            start += len;
+            Active { id, cols: start - len..start }
+        });
+        each.collect()
     }
 
     fn residual(&self) -> Vec<f64> {
@@ -145,6 +167,33 @@ impl<D: Design, L: Loss, P: BlockPenalty> Engine<'_, D, L, P> {
         let state = model.state();
         let mut answers = self.run(&model, &blocks, lambdas, (w, state), (stop, between));
         self.work.cache = cache;
+        answers.columns = columns;
+        answers
+    }
+
+    /// [`descend_gram`](Self::descend_gram) where columns fall into parts without a common row: their products are a matrix for
+    /// each part.
+    fn descend_parts(
+        &mut self,
+        parts: &[usize],
+        lambdas: &[f64],
+        stop: InnerStop,
+        between: &mut Between<'_>,
+    ) -> Answers {
+        let nu = self.smooth.loss().smoothness();
+        let (columns, blocks) = (self.working_columns(), self.working_blocks());
+        let mut cache = std::mem::take(&mut self.work.parted);
+        cache.take_in(self.smooth.design(), parts, &columns, nu);
+        let w = self.gather(&self.w, &columns);
+        let mut gradient = self.gather(&self.g, &columns);
+        if self.partial || !self.free.is_empty() {
+            self.smooth.design().dot_scattered(&columns, &self.at.u, &mut gradient);
+        }
+        let energy = kernels::sq_norm(&self.at.u) / nu;
+        let model = PartedGramModel::new(&cache, parts, &columns, (w.clone(), &gradient, energy));
+        let state = model.state();
+        let mut answers = self.run(&model, &blocks, lambdas, (w, state), (stop, between));
+        self.work.parted = cache;
         answers.columns = columns;
         answers
     }
@@ -186,20 +235,15 @@ impl<D: Design, L: Loss, P: BlockPenalty> Engine<'_, D, L, P> {
 
     /// Over X itself, or over a contiguous copy of the working columns where those of X are scattered.
     fn descend_residual(&mut self, lambdas: &[f64], stop: InnerStop, between: &mut Between<'_>) -> Answers {
-        let partition = self.penalty.partition();
         let design = self.smooth.design();
         let (n, nu) = (design.nrows(), self.smooth.loss().smoothness());
-        let columns = self.working_columns();
-        let mut start = 0;
-        let blocks: Vec<Active> = (self.set.iter())
-            .map(|&id| {
-                let len = partition.block(id).len();
-                start += len;
-                Active { id, cols: start - len..start }
-            })
-            .collect();
+        let (columns, blocks) = (self.working_columns(), self.working_blocks());
         let begin = (self.gather(&self.w, &columns), self.residual());
-        let mut answers = if design.prefers_gather() {
+        let own_copy = if design.prefers_gather() { design.gathered(&columns) } else { None };
+        let mut answers = if let Some(gathered) = own_copy {
+            let all: Vec<usize> = (0..columns.len()).collect();
+            self.run(&ResidualModel::new(&gathered, &all, nu), &blocks, lambdas, begin, (stop, between))
+        } else if design.prefers_gather() {
             let mut values = vec![0.0; n * columns.len()];
             for (&j, x) in columns.iter().zip(values.chunks_exact_mut(n)) {
                 design.column(j, x);

@@ -5,7 +5,8 @@ use std::ops::Range;
 use ndarray::{Array2, ShapeBuilder, s};
 use sparsereg::Error;
 use sparsereg::design::{
-    AnyDesign, AsDesign, Columns, Csc, Dense, Design, LinearOperator, RowScaled, Standardized, apply_by_columns,
+    AnyDesign, AsDesign, Columns, Csc, Dense, Design, LinearOperator, RowScaled, Standardized, TaskStack,
+    apply_by_columns,
 };
 
 /// A small generator, so that the figures are the same everywhere.
@@ -421,4 +422,35 @@ fn both_orientations_of_sprs_are_read() {
     obeys("sprs rows", &Csc::from_sprs(&rows).unwrap(), &plain);
     obeys("sprs columns", &Csc::from_sprs(&rows.to_csc()).unwrap(), &plain);
     obeys("sprs transposed view", &Csc::from_sprs(&rows.transpose_view()).unwrap(), &plain.t().to_owned());
+}
+
+#[test]
+fn stacks_of_tasks_obey_whatever_is_in_them() {
+    let mut numbers = Numbers(77);
+    let (a, b, c) = (numbers.sparse(7, 4), numbers.sparse(5, 4), numbers.sparse(9, 4));
+    let entries: Vec<_> = b.indexed_iter().map(|((i, j), &v)| (i, j, v)).filter(|e| e.2 != 0.0).collect();
+    let (sparse, formula) = (Csc::from_triplets(5, 4, &entries).unwrap(), Formula(c.clone()));
+    let designs = || vec![a.as_design().unwrap(), sparse.as_design().unwrap(), formula.as_design().unwrap()];
+    let plain = |columns: &[(usize, usize)], factors: &[f64]| {
+        let mut all = Array2::zeros((21, columns.len()));
+        for (k, &(t, j)) in columns.iter().enumerate() {
+            let (x, start) = [(&a, 0), (&b, 7), (&c, 12)][t];
+            all.slice_mut(s![start..start + x.nrows(), k]).assign(&(&x.column(j) * factors[t]));
+        }
+        all
+    };
+    let every: Vec<(usize, usize)> = (0..12).map(|k| (k % 3, k / 3)).collect();
+    views_obey("stack", &TaskStack::new(designs()).unwrap(), &plain(&every, &[1.0; 3]));
+    let factors = vec![0.5, 3.0, -2.0];
+    let some = vec![(2, 1), (0, 3), (1, 0), (0, 0), (2, 1), (0, 2)];
+    let stack = TaskStack::with_columns(designs(), some.clone()).unwrap().with_factors(factors.clone()).unwrap();
+    views_obey("part of a stack", &stack, &plain(&some, &factors));
+
+    assert!(TaskStack::new(vec![]).is_err());
+    assert!(matches!(
+        TaskStack::with_columns(designs(), vec![(0, 0), (1, 4)]),
+        Err(Error::Index { argument: "columns", position: 1, index: 4, len: 4 })
+    ));
+    assert!(TaskStack::with_columns(designs(), vec![(3, 0)]).is_err());
+    assert!(TaskStack::new(designs()).unwrap().with_factors(vec![1.0]).is_err());
 }

@@ -26,3 +26,4 @@ mod prox_latent;
 mod prox_laws;
 mod reweighting;
 mod solvers;
+mod tasks;
