@@ -3,7 +3,7 @@
 use crate::design::{Design, LinearOperator};
 use crate::error::{Error, Result};
 use crate::estimator::model::Fitted;
-use crate::estimator::training::Prepared;
+use crate::estimator::prepared::{Prepared, View};
 use crate::estimator::{Method, Options};
 use crate::kernels;
 use crate::loss::Loss;
@@ -58,6 +58,12 @@ impl<P: BlockPenalty> Prepared<'_, P> {
     /// [`Error::Unreachable`] where no coefficients keep the bound on F (in units of F), `Unsupported` for a penalty that is not
     /// proportional to λ.
     pub(crate) fn solve_limited(&self, limit: Limit, options: &Options, watch: &mut dyn Watch) -> Result<Limited> {
+        self.view().solve_limited(limit, options, watch)
+    }
+}
+
+impl<Q: BlockPenalty> View<'_, '_, Q> {
+    fn solve_limited(&self, limit: Limit, options: &Options, watch: &mut dyn Watch) -> Result<Limited> {
         let null = self.null();
         let at_null = self.found(f64::INFINITY, &null);
         let trivial = match limit {
@@ -79,7 +85,7 @@ impl<P: BlockPenalty> Prepared<'_, P> {
         let scale = self.problem(1.0).scale();
         let tolerance = options.method.stopping().tolerance;
         let mut target = Target::new(limit, tolerance, scale);
-        let kinked = Kinked::new(&self.smooth, &self.penalty).is_some();
+        let kinked = Kinked::new(self.smooth, &self.penalty).is_some();
         // A λ for penalties under which nothing ever is zero.
         let hint =
             (self.smooth.design().ncols() as f64 * self.smooth.design().sq_norm(0) * self.smooth.loss().smoothness())
@@ -242,7 +248,7 @@ impl<P: BlockPenalty> Prepared<'_, P> {
     /// that is taken as ε asks for. The dual point of λ, as it is next to the one for λ → 0, proves the bound
     /// `−⟨ν, y⟩ − √(2nε)‖ν‖ − Ω*(−Xᵀν)`: the best multiplier along a ray.
     fn pursue(&self, limit: f64, lambda: f64, from: &[f64]) -> Option<Candidate> {
-        let smooth = &self.smooth;
+        let smooth = self.smooth;
         let squared = smooth.loss().as_squared()?;
         let q = smooth.nresponses();
         let support: Vec<usize> =
@@ -340,7 +346,7 @@ impl<P: BlockPenalty> Prepared<'_, P> {
 
     fn null(&self) -> Vec<f64> {
         let free = self.penalty.free_columns(1.0);
-        let mut null = crate::solver::null_model(&self.smooth, &free);
+        let mut null = crate::solver::null_model(self.smooth, &free);
         if self.smooth.loss().as_squared().is_some() && !free.is_empty() {
             self.smooth.fit_free(&free, &mut null);
         }

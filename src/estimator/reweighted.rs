@@ -204,7 +204,7 @@ impl<E: Weighted> Reweighted<E> {
             let penalty = self.penalty(prepared, lambda, &solution.coefficients, q)?;
             let before = prepared.replace_penalty(penalty);
             original.get_or_insert(before);
-            let next = prepared.solve_from(lambda, Start::At(&solution.coefficients), options, watch);
+            let next = prepared.view().solve_from(lambda, Start::At(&solution.coefficients), options, watch);
             let zeros = |s: &Solution| s.coefficients.iter().map(|w| *w == 0.0).collect::<Vec<bool>>();
             let settled = zeros(&next) == zeros(&solution);
             solution = Solution { iterations: solution.iterations + next.iterations, ..next };
@@ -212,7 +212,7 @@ impl<E: Weighted> Reweighted<E> {
                 break;
             }
         }
-        let fitted = prepared.restore(lambda, solution, options);
+        let fitted = prepared.view().restore(lambda, solution, options);
         if let Some(original) = original {
             prepared.replace_penalty(original);
         }
@@ -285,7 +285,7 @@ impl<E: Weighted> Estimator for Reweighted<E> {
         self.check()?;
         let mut prepared = self.estimator.prepare(training, watch)?;
         if let Some(pilot) = self.pilot {
-            let solution = prepared.solve_from(pilot, Start::Zero, self.options(), watch);
+            let solution = prepared.view().solve_from(pilot, Start::Zero, self.options(), watch);
             let penalty = self.penalty(&prepared, pilot, &solution.coefficients, prepared.nresponses())?;
             prepared.replace_penalty(penalty);
         }
@@ -299,7 +299,7 @@ impl<E: Weighted> Estimator for Reweighted<E> {
         options: &Options,
         watch: &mut dyn Watch,
     ) -> Result<Fitted> {
-        let first = prepared.solve_from(lambda, Start::Zero, options, watch);
+        let first = prepared.view().solve_from(lambda, Start::Zero, options, watch);
         self.refine(prepared, lambda, first, options, watch)
     }
 
@@ -312,7 +312,7 @@ impl<E: Weighted> Estimator for Reweighted<E> {
     ) -> Result<Vec<Fitted>> {
         // The first fits as a path, which is quicker than one by one, without their zeros.
         let mut firsts = Vec::with_capacity(lambdas.len());
-        prepared.walk(lambdas, options, watch, &mut |lambda, mut solution| {
+        prepared.view().walk(lambdas, options, watch, &mut |lambda, mut solution| {
             let coefficients = std::mem::take(&mut solution.coefficients);
             let (length, nonzero) =
                 (coefficients.len(), coefficients.into_iter().enumerate().filter(|(_, w)| *w != 0.0));

@@ -246,13 +246,106 @@ pub trait BlockPenalty: Sync {
         None
     }
     /// Ω of these columns, the others being zero. `None`, the default, if it cannot be had.
-    fn restrict(&self, _columns: &[usize]) -> Option<Self>
-    where
-        Self: Sized,
-    {
+    fn restrict(&self, _columns: &[usize]) -> Option<Box<dyn BlockPenalty>> {
         None
     }
 }
+
+/// Pointers to penalties are penalties.
+macro_rules! forward {
+    ($pointer:ty $(, $life:lifetime)?) => {
+        impl<$($life,)? P: BlockPenalty + ?Sized> BlockPenalty for $pointer
+        where
+            $pointer: Sync,
+        {
+            fn partition(&self) -> &Partition {
+                (**self).partition()
+            }
+            #[inline]
+            fn value_block(&self, b: usize, lambda: f64, w: &[f64]) -> f64 {
+                (**self).value_block(b, lambda, w)
+            }
+            #[inline]
+            fn prox_block(&self, b: usize, lambda: f64, step: f64, v: &mut [f64]) {
+                (**self).prox_block(b, lambda, step, v);
+            }
+            #[inline]
+            fn critical_lambda_block(&self, b: usize, g: &[f64]) -> f64 {
+                (**self).critical_lambda_block(b, g)
+            }
+            fn is_convex(&self) -> bool {
+                BlockPenalty::is_convex(&**self)
+            }
+            #[inline]
+            fn keeps_zero_block(&self, b: usize, lambda: f64, g: &[f64]) -> bool {
+                (**self).keeps_zero_block(b, lambda, g)
+            }
+            fn conjugate_block(&self, b: usize, lambda: f64, g: &[f64]) -> f64 {
+                (**self).conjugate_block(b, lambda, g)
+            }
+            fn kkt_block(&self, b: usize, lambda: f64, w: &[f64], g: &[f64]) -> f64 {
+                (**self).kkt_block(b, lambda, w, g)
+            }
+            fn fenchel_young_block(
+                &self,
+                b: usize,
+                lambda: f64,
+                w: &[f64],
+                g: &[f64],
+                scale: f64,
+                scratch: &mut Vec<f64>,
+            ) -> f64 {
+                (**self).fenchel_young_block(b, lambda, w, g, scale, scratch)
+            }
+            fn project_dual_block(&self, b: usize, lambda: f64, g: &mut [f64]) -> bool {
+                (**self).project_dual_block(b, lambda, g)
+            }
+            fn screening_constant(&self, b: usize) -> Option<f64> {
+                (**self).screening_constant(b)
+            }
+            fn curvature_block(&self, b: usize, lambda: f64, w: &[f64], grad: &mut [f64], hess: &mut [f64]) -> bool {
+                (**self).curvature_block(b, lambda, w, grad, hess)
+            }
+            #[inline]
+            fn prox_block_diagonal(&self, b: usize, lambda: f64, h: &[f64], v: &mut [f64]) -> bool {
+                (**self).prox_block_diagonal(b, lambda, h, v)
+            }
+            #[inline]
+            fn radial(&self, b: usize, lambda: f64) -> Option<(f64, f64)> {
+                (**self).radial(b, lambda)
+            }
+            fn has_coordinate_kinks(&self) -> bool {
+                (**self).has_coordinate_kinks()
+            }
+            fn is_entrywise(&self) -> bool {
+                (**self).is_entrywise()
+            }
+            fn is_free(&self, b: usize, lambda: f64) -> bool {
+                (**self).is_free(b, lambda)
+            }
+            fn couples_columns(&self) -> bool {
+                (**self).couples_columns()
+            }
+            fn knows_columns(&self) -> bool {
+                (**self).knows_columns()
+            }
+            fn linear_pattern(&self, lambda: f64, w: &[f64]) -> Option<Pattern> {
+                (**self).linear_pattern(lambda, w)
+            }
+            fn free_directions(&self) -> Vec<Vec<(usize, f64)>> {
+                (**self).free_directions()
+            }
+            fn candidates(&self, threshold: f64, g: &[f64]) -> Option<Vec<usize>> {
+                (**self).candidates(threshold, g)
+            }
+            fn restrict(&self, columns: &[usize]) -> Option<Box<dyn BlockPenalty>> {
+                (**self).restrict(columns)
+            }
+        }
+    };
+}
+forward!(&'a P, 'a);
+forward!(Box<P>);
 
 impl<P: BlockPenalty> Penalty for P {
     fn ncols(&self) -> usize {

@@ -161,9 +161,9 @@ impl BlockPenalty for SortedL1 {
         Some(self.with_sizes(g, |sizes, scratch| prox::sorted_l1_candidates(sizes, threshold, &self.weights, scratch)))
     }
 
-    fn restrict(&self, columns: &[usize]) -> Option<Self> {
+    fn restrict(&self, columns: &[usize]) -> Option<Box<dyn BlockPenalty>> {
         // The others are zero: the last, with the last weights.
         let weights = self.weights.get(..columns.len())?.to_vec();
-        Some(Self { partition: Partition::whole(columns.len()), weights })
+        Some(Box::new(Self { partition: Partition::whole(columns.len()), weights }))
     }
 }

@@ -175,11 +175,11 @@ impl<P: BlockPenalty> BlockPenalty for WithFreeColumn<P> {
     }
 
     /// The free column, if there is one, is the last of `columns`.
-    fn restrict(&self, columns: &[usize]) -> Option<Self> {
+    fn restrict(&self, columns: &[usize]) -> Option<Box<dyn BlockPenalty>> {
         let Some((&last, others)) = columns.split_last().filter(|_| self.partition.is_some()) else {
-            return Some(Self::new(self.inner.restrict(columns)?, false));
+            return self.inner.restrict(columns);
         };
         (last == self.inner.partition().ncols()).then_some(())?;
-        Some(Self::new(self.inner.restrict(others)?, true))
+        Some(Box::new(WithFreeColumn::new(self.inner.restrict(others)?, true)))
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result, check_scalar};
+use crate::estimator::prepared::Prepared;
 use crate::estimator::tasks::cross_validation::{TasksCrossValidation, cross_validate};
 use crate::estimator::tasks::model::Kept;
 use crate::estimator::tasks::problem::{Places, prepare};
-use crate::estimator::training::Prepared;
 use crate::estimator::{LeastSquares, Options, Tasks, TasksModel};
 use crate::folds::Folds;
 use crate::path::{Grid, Path};
