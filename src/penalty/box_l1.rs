@@ -36,11 +36,10 @@ impl BoxL1 {
             value,
             expected,
         };
-        // Written so that NaN is outside.
-        if let Some(j) = low.iter().position(|&l| !(l <= 0.0)) {
+        if let Some(j) = low.iter().position(|&l| l.is_nan() || l > 0.0) {
             return Err(outside("lower bounds", j, low[j], "a number <= 0"));
         }
-        if let Some(j) = high.iter().position(|&h| !(h >= 0.0)) {
+        if let Some(j) = high.iter().position(|&h| h.is_nan() || h < 0.0) {
             return Err(outside("upper bounds", j, high[j], "a number >= 0"));
         }
         Ok(Self { partition: Partition::singletons(low.len()), low, high, weights: None })
@@ -104,10 +103,12 @@ impl BlockPenalty for BoxL1 {
 
     fn conjugate_block(&self, b: usize, lambda: f64, g: &[f64]) -> f64 {
         // sup of −gw − t|w| over the interval: at one of its ends, or at 0.
-        let t = threshold(lambda, self.weight(b)) * (1.0 + crate::penalty::FEASIBLE);
+        let t = threshold(lambda, self.weight(b));
         let at = |g: &f64| {
-            let excess = g.abs() - t;
             let end = if *g < 0.0 { self.high[b] } else { -self.low[b] };
+            // Slack is for the border of a dual ball: a finite end has none.
+            let slack = if end == f64::INFINITY { crate::penalty::FEASIBLE * t } else { 0.0 };
+            let excess = g.abs() - t - slack;
             if excess > 0.0 && end > 0.0 { excess * end } else { 0.0 }
         };
         g.iter().map(at).sum()

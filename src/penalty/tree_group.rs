@@ -224,7 +224,12 @@ impl BlockPenalty for TreeGroup {
         // The root alone: the inner groups can only make it less.
         let mut scratch = Vec::with_capacity(g.len());
         let (mut low, mut high) = (0.0, norm / root.weight);
-        let (mut below, mut above) = (norm, self.excess(b, high, g, &mut scratch));
+        // Groups that are excluded may take all of g.
+        let mut below = self.excess(b, low, g, &mut scratch);
+        if below <= 0.0 {
+            return 0.0;
+        }
+        let mut above = self.excess(b, high, g, &mut scratch);
         while above > 0.0 {
             high *= 1.0 + f64::EPSILON;
             above = self.excess(b, high, g, &mut scratch);

@@ -160,7 +160,7 @@ impl<D: Design, L: Loss, P: BlockPenalty> State<'_, D, L, P> {
         let all = set.len() == p;
         let free = !self.penalty.free_columns(lambda).is_empty() || !self.smooth.free_directions().is_empty();
         let fits = set.len() <= GRAM_COLUMNS && (!all || p as f64 <= 2.0 * self.smooth.design().column_cost());
-        if self.smooth.loss().as_squared().is_some() && fits && !(free && !all) {
+        if self.smooth.loss().as_squared().is_some() && fits && (all || !free) {
             return self.solve_gram(lambda, set, &fista, run).max(1);
         }
         let design = self.smooth.design();
