@@ -210,7 +210,7 @@ impl<'a> Task<'a> {
 /// let y1 = Array1::from_shape_fn(30, |i| 2.0 * x1[[i, 2]] + (i % 3) as f64);
 /// let y2 = Array1::from_shape_fn(20, |i| -1.5 * x2[[i, 2]] + (i % 5) as f64);
 /// let tasks = Tasks::new().task("gravity", &x1, &y1)?.task("magnetics", &x2, &y2)?;
-/// let model = MultiTaskLasso::new(1.0).fit_tasks(&tasks)?;
+/// let model = MultiTaskLasso::new(3.0).fit_tasks(&tasks)?;
 /// assert_eq!(model.support(), vec![2]);
 /// assert!(model.coefficients()[[2, 1]] < 0.0 && model.certificate().relative_gap() <= 1e-6);
 /// assert!(model.score("gravity", &x1, &y1)? > 0.9);
