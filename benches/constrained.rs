@@ -19,7 +19,12 @@ fn read(folder: Option<&str>, name: &str) -> Option<Vec<f64>> {
 }
 
 /// Gaussian X/√n, `rows` active rows of W, noise of 5 %; X, Y and σ.
-fn problem(name: &str, (n, p, q): (usize, usize, usize), rows: usize, folder: Option<&str>) -> (Array2<f64>, Array2<f64>, f64) {
+fn problem(
+    name: &str,
+    (n, p, q): (usize, usize, usize),
+    rows: usize,
+    folder: Option<&str>,
+) -> (Array2<f64>, Array2<f64>, f64) {
     let mut random = data::Random::new(p as u64);
     let x = Array2::from_shape_simple_fn((n, p).f(), || random.normal() / (n as f64).sqrt());
     let mut w = Array2::zeros((p, q));

@@ -18,7 +18,8 @@ use support::{Outcome, Random, check};
 const BLOCKS: usize = 10;
 const WIDTH: usize = 4;
 /// Observations, and δ of pairs of blocks for other random numbers: it depends on the draw.
-const REFERENCE: [(usize, f64); 6] = [(20, f64::NAN), (60, 0.951), (120, 0.671), (240, 0.505), (320, 0.588), (480, 0.375)];
+const REFERENCE: [(usize, f64); 6] =
+    [(20, f64::NAN), (60, 0.951), (120, 0.671), (240, 0.505), (320, 0.588), (480, 0.375)];
 
 fn main() -> Outcome {
     let trials = if std::env::args().any(|a| a == "--full") { 100 } else { 10 };
@@ -35,7 +36,10 @@ fn main() -> Outcome {
         let delta = RestrictedIsometry::new(2).scaling(Scaling::AsGiven).exhaustive_groups(&x, &groups()?)?.value;
         let exact = (0..trials).map(|_| recovers(&x, 1, &mut draw)).collect::<Outcome<Vec<bool>>>()?;
         let rate = exact.iter().filter(|e| **e).count();
-        println!("{m:>12}  {delta:>15.3} ({other:>5.3})  {:>18}  {rate} of {trials}", if delta < bound { "met" } else { "not met" });
+        println!(
+            "{m:>12}  {delta:>15.3} ({other:>5.3})  {:>18}  {rate} of {trials}",
+            if delta < bound { "met" } else { "not met" }
+        );
         if delta < bound {
             met += 1;
             exact_where_met &= rate == trials;
@@ -48,7 +52,10 @@ fn main() -> Outcome {
     let delta = RestrictedIsometry::new(2).scaling(Scaling::AsGiven).exhaustive_groups(&identity, &groups()?)?.value;
     check(delta < 1e-12 && recovers(&identity, 1, &mut draw)?, "an orthogonal matrix has δ = 0")?;
     check(exact_where_met, format!("exact in all trials where the condition holds ({met} matrices)"))?;
-    check(rates[0].2 * 10 >= trials * 8, "baseline: with 20 observations it fails by far, and recovery is exact all the same")?;
+    check(
+        rates[0].2 * 10 >= trials * 8,
+        "baseline: with 20 observations it fails by far, and recovery is exact all the same",
+    )?;
 
     // Blocks are easier than the same number of single columns.
     let x = gaussian(60, 16);

@@ -29,14 +29,21 @@ fn main() -> Outcome {
     let one = project(&points, l1, |v| project_l1_ball(v, 1.0, &mut [0.0; 4]))?;
     let some = share(one.iter().filter(|v| zeros(v) > 0).count(), one.len());
     let corner = share(one.iter().filter(|v| zeros(v) == 3).count(), one.len());
-    println!("ℓ1   : {:.1}% have a zero, {:.1}% land on a corner (reference 90.2%, 16.4%)", 100.0 * some, 100.0 * corner);
+    println!(
+        "ℓ1   : {:.1}% have a zero, {:.1}% land on a corner (reference 90.2%, 16.4%)",
+        100.0 * some,
+        100.0 * corner
+    );
     check((some - 0.902).abs() < error && (corner - 0.164).abs() < error, "the octahedron has corners and edges")?;
 
     let groups = project(&points, l21, |v| project_l21_ball(v, &[2, 2], 1.0, &mut [0.0; 4]))?;
     let plane = |v: &Point| (v[0] == 0.0 && v[1] == 0.0) || (v[2] == 0.0 && v[3] == 0.0);
     let planes = share(groups.iter().filter(|v| plane(v)).count(), groups.len());
     let single = groups.iter().filter(|v| zeros(v) != if plane(v) { 2 } else { 0 }).count();
-    println!("ℓ2,1 : {:.1}% land in a plane of one group (reference 28.6%), {single} have a zero inside a group", 100.0 * planes);
+    println!(
+        "ℓ2,1 : {:.1}% land in a plane of one group (reference 28.6%), {single} have a zero inside a group",
+        100.0 * planes
+    );
     check((planes - 0.286).abs() < error, "the ball of ℓ2,1 is sharp along the planes of the groups")?;
     check(single == 0, "and nowhere else")?;
 

@@ -138,7 +138,9 @@ pub enum Error {
         reason: String,
     },
     /// A bound on the loss that no coefficients keep.
-    #[error("`{argument}` is {bound:e}, but the least that can be reached is {least:e} (nothing below {proven:e}: that is proven)")]
+    #[error(
+        "`{argument}` is {bound:e}, but the least that can be reached is {least:e} (nothing below {proven:e}: that is proven)"
+    )]
     Unreachable {
         /// Name of the argument.
         argument: &'static str,

@@ -81,8 +81,9 @@ impl<P: BlockPenalty> Prepared<'_, P> {
         let mut target = Target::new(limit, tolerance, scale);
         let kinked = Kinked::new(&self.smooth, &self.penalty).is_some();
         // A λ for penalties under which nothing ever is zero.
-        let hint = (self.smooth.design().ncols() as f64 * self.smooth.design().sq_norm(0) * self.smooth.loss().smoothness())
-            .clamp(f64::MIN_POSITIVE.sqrt(), f64::MAX.sqrt());
+        let hint =
+            (self.smooth.design().ncols() as f64 * self.smooth.design().sq_norm(0) * self.smooth.loss().smoothness())
+                .clamp(f64::MIN_POSITIVE.sqrt(), f64::MAX.sqrt());
         let (first, lambda) = match (&options.method, kinked) {
             (Method::Descent(solver), false) => solver.solve_towards(&self.problem(hint), &mut target, watch),
             _ => {
