@@ -9,6 +9,8 @@ use crate::error::Result;
 /// Points on a closed line, a multiple of four so that corners are among them.
 const POINTS: usize = 240;
 
+type Norm = fn([f64; 3]) -> f64;
+
 /// The unit balls of ℓ₁, ℓ₂ and ℓ₂,₁ in ℝ³ as an SVG, in parallel projection; for ℓ₂,₁ the groups are {x₁, x₂} and {x₃}. The octahedron
 /// has corners on the axes, where two coordinates are zero; the double cone has an edge where x₃ = 0 and tips where
 /// x₁ = x₂ = 0: whole groups are zero there, and single coordinates inside a group are nowhere special. The sphere has neither.
@@ -21,7 +23,7 @@ const POINTS: usize = 240;
 /// # Ok::<(), sparsereg::Error>(())
 /// ```
 pub fn unit_balls() -> Result<String> {
-    let balls: [(&str, fn([f64; 3]) -> f64); 3] = [
+    let balls: [(&str, Norm); 3] = [
         ("ℓ1: corners on the axes", |v| v.iter().map(|v| v.abs()).sum()),
         ("ℓ2: no corner, no edge", |v| v.iter().map(|v| v * v).sum::<f64>().sqrt()),
         ("ℓ2,1: an edge at x3 = 0, tips at x1 = x2 = 0", |v| v[0].hypot(v[1]) + v[2].abs()),

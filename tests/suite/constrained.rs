@@ -344,7 +344,8 @@ fn bounds_that_are_no_bounds() {
     let spent: f64 = least.coefficients().iter().map(|w| w.abs()).sum();
     let free = lasso.fit_budget(&x, &y, 1.5 * spent).unwrap();
     assert!(!free.is_active() && free.lambda() == 0.0 && free.multiplier() == 0.0);
-    assert_close("least squares", free.coefficients(), least.coefficients(), 1e-6);
+    // A relative gap of 1e-9 leaves 3e-5 to the coefficients.
+    assert_close("least squares", free.coefficients(), least.coefficients(), 1e-4);
     let zero = lasso.fit_budget(&x, &y, 0.0).unwrap();
     assert!(zero.support().is_empty() && zero.penalty() == 0.0);
     // A constant response has nothing to fit.

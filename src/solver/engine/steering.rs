@@ -184,7 +184,8 @@ impl<D: Design, L: Loss, P: BlockPenalty> Engine<'_, D, L, P> {
         };
         let start = miss(0.0);
         let size = lambda * self.penalty.value(1.0, &self.w);
-        if size == 0.0 || start == 0.0 || !(start.abs() <= STRETCH * size) {
+        let short = start.abs() <= STRETCH * size; // false for NaN
+        if size == 0.0 || start == 0.0 || !short {
             return;
         }
         let (mut a, mut b) = ((0.0, start), (start / size, miss(start / size)));
@@ -193,7 +194,7 @@ impl<D: Design, L: Loss, P: BlockPenalty> Engine<'_, D, L, P> {
                 break;
             }
             let next = b.0 - b.1 * (b.0 - a.0) / (b.1 - a.1);
-            if !(next.abs() <= 2.0 * STRETCH) {
+            if next.is_nan() || next.abs() > 2.0 * STRETCH {
                 return;
             }
             (a, b) = (b, (next, miss(next)));
