@@ -353,6 +353,11 @@ impl Csc {
         self.indptr[at + 1..].iter_mut().for_each(|end| *end += column.len());
     }
 
+    /// A matrix from columns whose rows are known to rise and whose values are known to be finite.
+    pub(super) fn from_columns(nrows: usize, indptr: Vec<usize>, indices: Vec<u32>, values: Vec<f64>) -> Self {
+        Self { nrows, indptr, indices, values }
+    }
+
     /// These columns, the entry of row i in the k-th of them times `factor(k, i)`.
     fn part(&self, cols: &[usize], factor: impl Fn(usize, usize) -> f64) -> Self {
         let stored = cols.iter().map(|&j| self.entries(j).0.len()).sum();
@@ -369,7 +374,7 @@ impl Csc {
     }
 
     #[inline]
-    fn entries(&self, col: usize) -> (&[u32], &[f64]) {
+    pub(super) fn entries(&self, col: usize) -> (&[u32], &[f64]) {
         let span = self.indptr[col]..self.indptr[col + 1];
         (&self.indices[span.clone()], &self.values[span])
     }
