@@ -3,6 +3,15 @@
 //! Conventions: `n` rows, `p` columns, `q` responses. Coefficients are **feature-major**: the `q` values of column `j`
 //! are `w[j*q..(j+1)*q]`. Predictions and residuals are **task-major**: the `n` values of response `t` are
 //! `r[t*n..(t+1)*n]`. `q` is never passed: it is `r.len() / n`.
+//!
+//! | design | columns |
+//! | --- | --- |
+//! | [`Dense`], [`Csc`], [`OneHot`] | as stored |
+//! | [`Standardized`], [`RowScaled`], [`Columns`], [`Rows`] | those of another design, changed |
+//! | [`Concatenated`], [`Stacked`], [`Kronecker`] | those of several designs, or of one repeated |
+//! | [`Interactions`], [`Library`] | products of columns, and functions of variables |
+//! | [`Convolution`], [`WalshHadamard`], [`Wavelets`] | by formula, with fast products |
+//! | [`ByOperator`] | those of an operator of the user's own |
 
 use std::ops::Range;
 
