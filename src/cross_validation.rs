@@ -137,7 +137,7 @@ pub trait CrossValidate: Estimator {
     /// and every training set is the sum of the other folds': about one pass over the data for all fits together.
     ///
     /// # Errors
-    /// As [`FitPath::path`](crate::path::FitPath::path) and [`Folds::splits`]; designs of your own need [`Design::select_rows`].
+    /// As [`FitPath::path`](crate::path::FitPath::path) and [`Folds::splits`].
     /// [`Error::Unsupported`] for a score that does not fit the estimator; [`Error::IllPosed`] for a fold without an
     /// observation of some class to train on ([`StratifiedKFold`] shares them out) and for one that cannot be judged.
     fn cross_validate_on<X, S>(

@@ -75,6 +75,24 @@ pub enum Error {
         /// The number of things that can be indexed.
         len: usize,
     },
+    /// A factor has a level that its coding does not know.
+    #[error("`{factor}` is `{level}` in row {row}, a level that it did not have before")]
+    UnknownLevel {
+        /// Name of the factor.
+        factor: String,
+        /// The first such row.
+        row: usize,
+        /// The level.
+        level: String,
+    },
+    /// An operator whose transpose is not that of the operator: `⟨Xw, r⟩ ≠ ⟨w, Xᵀr⟩`.
+    #[error("the transpose is not that of the operator: ⟨Xw, r⟩ = {forward:e}, ⟨w, Xᵀr⟩ = {backward:e}")]
+    NotAdjoint {
+        /// `⟨Xw, r⟩`.
+        forward: f64,
+        /// `⟨w, Xᵀr⟩`.
+        backward: f64,
+    },
     /// A feature belongs to no group.
     #[error("feature {feature} belongs to no group")]
     NotCovered {

@@ -93,7 +93,8 @@
 //! # The modules are the equation
 //!
 //! * [`design`] is X: a handful of verbs ([`LinearOperator`](design::LinearOperator), [`Design`](design::Design)), dense
-//!   and sparse storages, and views that standardise, permute, repeat or restrict columns without a copy.
+//!   and sparse storages, views that standardise, permute, repeat or restrict columns without a copy, and designs that
+//!   form their columns: [`Interactions`](design::Interactions), [`WalshHadamard`](design::WalshHadamard), … .
 //! * [`loss`] is F: value, gradient, conjugate.
 //! * [`smooth`] is F∘X and its cousins without an X: each owns its cached state, so solvers do not know which they minimise.
 //! * [`prox`] holds proximal operators and projections: pure functions on slices, for use in other optimisers, too.

@@ -358,6 +358,11 @@ impl Csc {
         CscBuilder(Self { nrows, indptr: vec![0], indices: Vec::new(), values: Vec::new() })
     }
 
+    /// A matrix from columns whose rows are known to rise and whose values are known to be finite.
+    pub(super) fn from_columns(nrows: usize, indptr: Vec<usize>, indices: Vec<u32>, values: Vec<f64>) -> Self {
+        Self { nrows, indptr, indices, values }
+    }
+
     /// These columns, the entry of row i in the k-th of them times `factor(k, i)`.
     fn part(&self, cols: &[usize], factor: impl Fn(usize, usize) -> f64) -> Self {
         let stored = cols.iter().map(|&j| self.entries(j).0.len()).sum();

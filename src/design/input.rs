@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayBase, Data, Ix2};
 
-use super::{Csc, Dense, Design, Element, LinearOperator};
+use super::{Csc, Dense, Design, Element, LinearOperator, Rows};
 use crate::error::{Error, Result};
 
 /// What can be the X of an estimator: an `ndarray` matrix (owned or view, `f64` or `f32`, any layout), [`Dense`], [`Csc`],
@@ -100,11 +100,11 @@ impl AnyDesign<'_> {
         }
     }
 
-    /// The given rows, in that order: owned copies, dense ones column-major and in the same precision.
+    /// The given rows, in that order: owned copies, dense ones column-major and in the same precision. A user's own design
+    /// that does not implement [`Design::select_rows`] gets a view, [`Rows`].
     ///
     /// # Errors
-    /// [`Error::Index`] for a row that does not exist, [`Error::Empty`] for no rows, [`Error::Unsupported`] if the user's
-    /// own design does not implement [`Design::select_rows`].
+    /// [`Error::Index`] for a row that does not exist, [`Error::Empty`] for no rows.
     ///
     /// ```
     /// use ndarray::array;
@@ -116,16 +116,13 @@ impl AnyDesign<'_> {
     /// ```
     pub fn select_rows(&self, rows: &[usize]) -> Result<AnyDesign<'_>> {
         check_rows(rows, self.nrows())?;
-        let custom = |x: Option<_>| {
-            let reason = "this design cannot select rows: implement Design::select_rows";
-            x.map(AnyDesign::Owned).ok_or(Error::Unsupported { argument: "x", reason })
-        };
+        let view = |x| Ok::<_, Error>(AnyDesign::Owned(Box::new(Rows::new(x, rows.to_vec())?)));
         Ok(match self {
             Self::Dense(x) => AnyDesign::Dense(x.select_rows(rows)?),
             Self::DenseF32(x) => AnyDesign::DenseF32(x.select_rows(rows)?),
             Self::Csc(x) => AnyDesign::Csc(Cow::Owned(x.select_rows(rows)?)),
-            Self::Custom(x) => custom(x.select_rows(rows))?,
-            Self::Owned(x) => custom(x.select_rows(rows))?,
+            Self::Custom(x) => x.select_rows(rows).map_or_else(|| view(*x), |x| Ok(AnyDesign::Owned(x)))?,
+            Self::Owned(x) => x.select_rows(rows).map_or_else(|| view(&**x), |x| Ok(AnyDesign::Owned(x)))?,
         })
     }
 }
@@ -192,6 +189,9 @@ impl Design for AnyDesign<'_> {
     }
     fn centred_sq_norm(&self, col: usize, centre: f64) -> f64 {
         each!(self, x => x.centred_sq_norm(col, centre))
+    }
+    fn means_and_deviations(&self, weights: Option<&[f64]>) -> Option<Vec<(f64, f64)>> {
+        each!(self, x => x.means_and_deviations(weights))
     }
     fn column(&self, col: usize, out: &mut [f64]) {
         each!(self, x => x.column(col, out));

@@ -3,35 +3,69 @@
 //! Conventions: `n` rows, `p` columns, `q` responses. Coefficients are **feature-major**: the `q` values of column `j`
 //! are `w[j*q..(j+1)*q]`. Predictions and residuals are **task-major**: the `n` values of response `t` are
 //! `r[t*n..(t+1)*n]`. `q` is never passed: it is `r.len() / n`.
+//!
+//! | design | columns |
+//! | --- | --- |
+//! | [`Dense`], [`Csc`], [`OneHot`] | as stored |
+//! | [`Standardized`], [`RowScaled`], [`Columns`], [`Rows`] | those of another design, changed |
+//! | [`Concatenated`], [`Stacked`], [`Kronecker`] | those of several designs, or of one repeated |
+//! | [`Interactions`], [`Library`] | products of columns, and functions of variables |
+//! | [`Convolution`], [`WalshHadamard`], [`Wavelets`] | by formula, with fast products |
+//! | [`ByOperator`] | those of an operator of the user's own |
 
 use std::ops::Range;
 
+mod by_columns;
+mod by_operator;
 mod columns;
+mod concatenated;
+mod convolution;
 mod csc;
 mod dense;
 mod input;
+mod interactions;
+mod kronecker;
+mod library;
 #[cfg(feature = "mmap")]
 mod mapped;
 mod moments;
 mod npy;
+mod one_hot;
 mod row_scaled;
+mod rows;
+mod stacked;
 mod standardized;
 mod task_stack;
+mod terms;
+mod walsh_hadamard;
+mod wavelets;
 mod weighted;
 mod with_ones;
 
+pub use by_operator::{ByOperator, check_adjoint};
 pub use columns::Columns;
+pub use concatenated::Concatenated;
+pub use convolution::{Boundary, Convolution};
 pub(crate) use csc::BAND;
 pub use csc::Csc;
 pub use dense::{Dense, Element};
 pub use input::{AnyDesign, AsDesign};
+pub use interactions::Interactions;
+pub use kronecker::Kronecker;
+pub use library::Library;
 #[cfg(feature = "mmap")]
 pub use mapped::MappedMatrix;
 pub(crate) use moments::{Moments, moments};
 pub use npy::{Npy, Order, Precision};
+pub use one_hot::OneHot;
 pub use row_scaled::RowScaled;
+pub use rows::Rows;
+pub use stacked::Stacked;
 pub use standardized::Standardized;
 pub use task_stack::TaskStack;
+pub use terms::Terms;
+pub use walsh_hadamard::WalshHadamard;
+pub use wavelets::{Wavelet, Wavelets};
 pub use with_ones::WithOnes;
 
 /// A matrix that can be applied, and nothing more: enough for [`Fista`](crate::solver::Fista).
@@ -102,6 +136,13 @@ pub trait Design: LinearOperator {
         crate::kernels::sq_deviation(&x, centre)
     }
 
+    /// `Σ_i s_i x_ij / n` and `Σ_i s_i (x_ij − mean_j)²` of every column, for weights s of mean 1 (`None`: all 1), if the
+    /// design has a faster way to them than forming its columns one by one; `None`, the default, if not. A constant column
+    /// must get a deviation of at most a few (ε·mean)², not what is left of a difference of sums.
+    fn means_and_deviations(&self, _weights: Option<&[f64]>) -> Option<Vec<(f64, f64)>> {
+        None
+    }
+
     /// `out ← x_j`, all n values.
     fn column(&self, col: usize, out: &mut [f64]) {
         out.fill(0.0);
@@ -162,7 +203,8 @@ pub trait Design: LinearOperator {
     }
 
     /// The given rows (in that order, repeats allowed) as a design of their own: what cross-validation trains on.
-    /// `None`, the default, if the storage cannot do that. Indices are below `nrows()`.
+    /// `None`, the default, if the storage cannot do that: a view of the whole, [`Rows`], then stands in. Indices are below
+    /// `nrows()`.
     fn select_rows(&self, _rows: &[usize]) -> Option<Box<dyn Design + '_>> {
         None
     }
@@ -276,6 +318,9 @@ macro_rules! forward {
             }
             fn centred_sq_norm(&self, col: usize, centre: f64) -> f64 {
                 (**self).centred_sq_norm(col, centre)
+            }
+            fn means_and_deviations(&self, weights: Option<&[f64]>) -> Option<Vec<(f64, f64)>> {
+                (**self).means_and_deviations(weights)
             }
             fn column(&self, col: usize, out: &mut [f64]) {
                 (**self).column(col, out);

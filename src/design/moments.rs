@@ -38,6 +38,9 @@ pub(crate) fn moments(x: &AnyDesign<'_>, weights: Option<&[f64]>) -> Vec<Moments
         AnyDesign::DenseF32(x) => x.moments(weights),
         AnyDesign::Csc(x) => x.moments(weights),
         x => {
+            if let Some(known) = x.means_and_deviations(weights) {
+                return known.into_iter().map(|(mean, deviation)| Moments { mean, deviation }).collect();
+            }
             let mut column = vec![0.0; x.nrows()];
             let each = |j| {
                 x.column(j, &mut column);

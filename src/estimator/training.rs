@@ -198,7 +198,7 @@ impl<'a> Training<'a> {
             return Ok(());
         }
         let (n, p) = (self.design.nrows(), self.units.nfeatures);
-        let dense = matches!(self.design, AnyDesign::Dense(_) | AnyDesign::DenseF32(_));
+        let sparse = matches!(self.design, AnyDesign::Csc(_));
         let (mut means, mut scales) = (vec![0.0; p], vec![1.0; p]);
         let mut sq_norms = Vec::new();
         let mut constant = false;
@@ -228,8 +228,8 @@ impl<'a> Training<'a> {
                         scales[j] = sd;
                     }
                 }
-                // Known from the moments; for a dense design another pass over X.
-                if dense && center && weights.is_none() {
+                // Known from the moments; for all but sparse columns another pass over X.
+                if !sparse && center && weights.is_none() {
                     sq_norms.push(moments.deviation / (scales[j] * scales[j]));
                 }
             }

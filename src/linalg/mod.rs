@@ -125,6 +125,18 @@ pub(crate) fn add_transpose_matmul(a: &[f64], b: &[f64], n: usize, p: usize, m: 
     faer::transpose_matmul((a, n), (b, n), n, (p, m), out, true);
 }
 
+/// [`add_transpose_matmul`] for matrices given with the distance between the starts of their columns.
+pub(crate) fn add_transpose_matmul_strided(
+    a: (&[f64], usize),
+    b: (&[f64], usize),
+    n: usize,
+    p: usize,
+    m: usize,
+    out: &mut [f64],
+) {
+    faer::transpose_matmul(a, b, n, (p, m), out, true);
+}
+
 /// `out ← AᵀB` (p×m) for A n×p and B n×m.
 pub(crate) fn transpose_matmul(a: &[f64], b: &[f64], n: usize, p: usize, m: usize, out: &mut [f64]) {
     transpose_matmul_strided((a, n), (b, n), n, p, m, out);

@@ -5,27 +5,27 @@ use std::ops::Range;
 use ndarray::{Array2, ShapeBuilder, s};
 use sparsereg::Error;
 use sparsereg::design::{
-    AnyDesign, AsDesign, Columns, Csc, Dense, Design, LinearOperator, RowScaled, Standardized, TaskStack,
+    AnyDesign, AsDesign, Columns, Csc, Dense, Design, LinearOperator, RowScaled, Rows, Standardized, TaskStack,
     apply_by_columns,
 };
 
 /// A small generator, so that the figures are the same everywhere.
-struct Numbers(u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    fn next(&mut self) -> f64 {
+    pub(crate) fn next(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) as f64 / (1u64 << 52) as f64 - 1.0
     }
 
-    fn vec(&mut self, len: usize) -> Vec<f64> {
+    pub(crate) fn vec(&mut self, len: usize) -> Vec<f64> {
         (0..len).map(|_| self.next()).collect()
     }
 
     /// About half zeros, column 0 empty where there are several; values that `f32` holds exactly.
-    fn sparse(&mut self, n: usize, p: usize) -> Array2<f64> {
+    pub(crate) fn sparse(&mut self, n: usize, p: usize) -> Array2<f64> {
         Array2::from_shape_fn((n, p), |(_, j)| {
             let (keep, v) = (self.next() > 0.0, f64::from(self.next() as f32));
             if keep && (j > 0 || p == 1) { v } else { 0.0 }
@@ -34,7 +34,7 @@ impl Numbers {
 }
 
 /// What a newcomer writes: four verbs over a formula, everything else by default.
-struct Formula(Array2<f64>);
+pub(crate) struct Formula(pub(crate) Array2<f64>);
 
 impl LinearOperator for Formula {
     fn nrows(&self) -> usize {
@@ -74,7 +74,7 @@ impl Design for Formula {
 }
 
 #[track_caller]
-fn close(name: &str, what: &str, found: &[f64], truth: &[f64]) {
+pub(crate) fn close(name: &str, what: &str, found: &[f64], truth: &[f64]) {
     assert_eq!(found.len(), truth.len(), "{name}: {what}");
     let scale = truth.iter().fold(1.0, |m: f64, v| m.max(v.abs()));
     for (k, (a, b)) in found.iter().zip(truth).enumerate() {
@@ -83,7 +83,7 @@ fn close(name: &str, what: &str, found: &[f64], truth: &[f64]) {
 }
 
 /// Every verb of `x` against the plain matrix.
-fn obeys(name: &str, x: &dyn Design, plain: &Array2<f64>) {
+pub(crate) fn obeys(name: &str, x: &dyn Design, plain: &Array2<f64>) {
     let (n, p) = plain.dim();
     assert_eq!((x.nrows(), x.ncols()), (n, p), "{name}");
     let mut numbers = Numbers(77);
@@ -145,6 +145,37 @@ fn obeys(name: &str, x: &dyn Design, plain: &Array2<f64>) {
         x.column(j, &mut out);
         close(name, "column", &out, &column.to_vec());
     }
+    let weights: Vec<f64> = (0..n).map(|i| 2.0 * (i + 1) as f64 / (n + 1) as f64).collect();
+    for weights in [None, Some(&weights[..])] {
+        let Some(known) = x.means_and_deviations(weights) else { continue };
+        let s = |i: usize| weights.map_or(1.0, |s| s[i]);
+        let means: Vec<f64> = (0..p).map(|j| (0..n).map(|i| s(i) * plain[[i, j]]).sum::<f64>() / n as f64).collect();
+        let deviation = |j: usize| (0..n).map(|i| s(i) * (plain[[i, j]] - means[j]).powi(2)).sum::<f64>();
+        let (found, squares): (Vec<f64>, Vec<f64>) = known.into_iter().unzip();
+        close(name, "means", &found, &means);
+        close(name, "deviations", &squares, &(0..p).map(deviation).collect::<Vec<_>>());
+    }
+    if let Some(norms) = x.sq_norms() {
+        close(name, "sq_norms", &norms, &(0..p).map(|j| x.sq_norm(j)).collect::<Vec<_>>());
+    }
+    for h in [&weights, &numbers.vec(n)] {
+        let left: Vec<usize> = (0..p).rev().step_by(2).take(12).collect();
+        let right: Vec<usize> = (p / 2..p).take(12).collect();
+        for (a, b) in [(&left, &right), (&left, &left)] {
+            let mut out = vec![f64::NAN; a.len() * b.len()];
+            x.weighted_gram(a, b, h, &mut out);
+            let product = |a: usize, b: usize| (0..n).map(|i| plain[[i, a]] * h[i] * plain[[i, b]]).sum::<f64>();
+            let truth: Vec<f64> = b.iter().flat_map(|&b| a.iter().map(move |&a| product(a, b))).collect();
+            close(name, "weighted_gram", &out, &truth);
+        }
+        if let Some(part) = x.scaled_columns(&left, h) {
+            let mut out = vec![0.0; n];
+            for (k, &j) in left.iter().enumerate() {
+                part.column(k, &mut out);
+                close(name, "scaled_columns", &out, &(0..n).map(|i| h[i] * plain[[i, j]]).collect::<Vec<_>>());
+            }
+        }
+    }
     let some: Vec<usize> = (0..p).rev().step_by(2).collect();
     let run: Vec<usize> = (p / 2..p).collect();
     for (rows, cols) in [(&some, &some), (&some, &run), (&run, &run), (&vec![], &run)] {
@@ -178,7 +209,7 @@ fn obeys(name: &str, x: &dyn Design, plain: &Array2<f64>) {
 }
 
 /// The views over one storage, and views over views.
-fn views_obey<D: Design>(name: &str, x: &D, plain: &Array2<f64>) {
+pub(crate) fn views_obey<D: Design>(name: &str, x: &D, plain: &Array2<f64>) {
     let (n, p) = plain.dim();
     let mut numbers = Numbers(5);
     obeys(name, x, plain);
@@ -206,6 +237,12 @@ fn views_obey<D: Design>(name: &str, x: &D, plain: &Array2<f64>) {
         let chosen = standard.select(ndarray::Axis(1), &map);
         obeys(&format!("{how} standardised {name}"), &Columns::new(&view, map).unwrap(), &chosen);
     }
+
+    let chosen: Vec<usize> = (0..n).rev().step_by(2).chain([0, n / 2]).collect();
+    let some = plain.select(ndarray::Axis(0), &chosen);
+    obeys(&format!("rows of {name}"), &Rows::new(x, chosen.clone()).unwrap(), &some);
+    let some = standard.select(ndarray::Axis(0), &chosen);
+    obeys(&format!("rows of standardised {name}"), &Rows::new(&view, chosen).unwrap(), &some);
 
     let d = numbers.vec(n);
     let weighted = Array2::from_shape_fn((n, p), |(i, j)| d[i] * plain[[i, j]]);
@@ -402,7 +439,10 @@ fn views_say_what_is_wrong_and_where() {
     let custom = Formula(Array2::zeros((2, 2)));
     let any = custom.as_design().unwrap();
     assert!(matches!(any, AnyDesign::Custom(_)));
-    assert!(matches!(any.select_rows(&[0]), Err(Error::Unsupported { .. })));
+    assert_eq!(any.select_rows(&[1]).unwrap().nrows(), 1); // a view
+    assert!(matches!(any.select_rows(&[2]), Err(Error::Index { argument: "rows", .. })));
+    assert!(matches!(Rows::new(&x, vec![0, 2]), Err(Error::Index { argument: "rows", position: 1, index: 2, len: 2 })));
+    assert!(matches!(Rows::new(&x, vec![]), Err(Error::Empty { argument: "rows" })));
 }
 
 #[test]

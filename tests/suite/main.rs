@@ -13,6 +13,7 @@ mod equalities;
 mod glm;
 mod goldens;
 mod graphical_lasso;
+mod implicit_designs;
 mod invariances;
 mod joint_graphical_lasso;
 mod loss_goldens;
