@@ -57,11 +57,18 @@ impl Groups {
     }
 }
 
-/// Dykstra's alternating projections onto the cylinders: slow, literal, independent.
+/// Dykstra's alternating projections onto the cylinders: slow, literal, independent. Goes on after these sweeps as long as
+/// anything moves: small balls far from y take ten times as many.
 fn project_by_dykstra(groups: &Groups, y: &[f64], t: f64, sweeps: usize) -> Vec<f64> {
     let mut u = y.to_vec();
     let mut corrections = vec![vec![0.0; y.len()]; groups.len()];
-    for _ in 0..sweeps {
+    let mut before = u.clone();
+    for sweep in 0..100 * sweeps {
+        let still = u.iter().zip(&before).all(|(u, before)| (u - before).abs() <= 1e-13);
+        if sweep >= sweeps && still {
+            break;
+        }
+        before.copy_from_slice(&u);
         for (g, correction) in corrections.iter_mut().enumerate() {
             for &j in groups.group(g) {
                 u[j] += correction[j];
