@@ -306,9 +306,9 @@ struct About {
 
 /// A problem that owns its data, and the way back to the user's units.
 pub(crate) struct Prepared<'a, P> {
-    smooth: Predictor<'a>,
-    penalty: WithFreeColumn<P>,
-    units: Units,
+    pub(super) smooth: Predictor<'a>,
+    pub(super) penalty: WithFreeColumn<P>,
+    pub(super) units: Units,
 }
 
 impl<P: BlockPenalty> Prepared<'_, P> {
@@ -382,7 +382,7 @@ impl<P: BlockPenalty> Prepared<'_, P> {
     }
 
     /// The answer in the user's features and units.
-    fn restore(&self, lambda: f64, mut solution: Solution, options: &Options) -> Fitted {
+    pub(super) fn restore(&self, lambda: f64, mut solution: Solution, options: &Options) -> Fitted {
         let Self { smooth, penalty, units } = self;
         let q = units.nresponses;
         if units.product_error > 0.0 {

@@ -14,6 +14,7 @@ mod invariances;
 mod joint_graphical_lasso;
 mod loss_goldens;
 mod loss_laws;
+mod matching_pursuit;
 mod moments;
 mod penalty_laws;
 #[cfg(feature = "plot")]
