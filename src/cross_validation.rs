@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, Array3, ArrayBase, ArrayView2, Axis, Data};
+use ndarray::{Array1, Array2, Array3, ArrayBase, ArrayView2, ArrayView3, Axis, Data};
 
 use crate::design::{AnyDesign, AsDesign, Design, LinearOperator};
 use crate::error::{Error, Result};
@@ -28,6 +28,11 @@ pub struct CrossValidation<M> {
 }
 
 impl<M: Model> CrossValidation<M> {
+    pub(crate) fn new(path: Path<M>, judged: Judged, sizes: &[usize], scoring: Scoring) -> Self {
+        let Judged { scores, fold_weights, out_of_fold, unconverged } = judged;
+        Self { path, curve: Curve::new(scores, &fold_weights, sizes), scoring, out_of_fold, unconverged }
+    }
+
     /// The models on all data, one per λ.
     pub fn path(&self) -> &Path<M> {
         &self.path
@@ -186,53 +191,76 @@ pub trait CrossValidate: Estimator {
                 })
             }
         };
-        let mut scores = Array2::zeros((lambdas.len(), splits.len()));
-        let mut fold_weights = vec![0.0; splits.len()];
-        let mut out_of_fold = Array3::zeros((lambdas.len(), n, q));
-        let mut judged = vec![0.0; n];
-        let mut unconverged = vec![0; lambdas.len()];
-        for (fold, (split, fit)) in splits.iter().zip(fits).enumerate() {
-            let (fit, statuses) = fit?;
-            for (count, status) in unconverged.iter_mut().zip(statuses) {
-                *count += usize::from(!matches!(status, Status::Converged | Status::Stalled));
-            }
-            let total: f64 = split.test.iter().map(|&i| weights[i]).sum();
-            if total == 0.0 {
-                let reason = format!("all observations of fold {fold} have weight 0");
-                return Err(Error::IllPosed { reason });
-            }
-            fold_weights[fold] = total;
-            split.test.iter().for_each(|&i| judged[i] += 1.0);
-            let share: Vec<f64> = split.test.iter().map(|&i| weights[i]).collect();
-            let share = normalise(&share, share.len())?;
-            let judged_on = y.select(Axis(0), &split.test);
-            let truth = Responses {
-                y: judged_on.view(),
-                one_dimensional: Self::Response::ONE,
-                weights: Some(&share),
-                offset: None,
-            };
-            let errors = self.of_rows(&split.test).errors(&truth, fit.view(), &classes, scoring)?;
-            scores.column_mut(fold).assign(&Array1::from(errors));
-            for (fit, mut kept) in fit.outer_iter().zip(out_of_fold.outer_iter_mut()) {
-                for (fit, &i) in fit.outer_iter().zip(&split.test) {
-                    let mut kept = kept.row_mut(i);
-                    kept += &fit;
-                }
-            }
-        }
-        if judged.iter().any(|&times| times != 1.0) {
-            for ((_, i, _), value) in out_of_fold.indexed_iter_mut() {
-                *value = if judged[i] > 0.0 { *value / judged[i] } else { f64::NAN };
-            }
-        }
+        let errors = |rows: &[usize], truth: &Responses<'_>, fit: ArrayView3<'_, f64>| {
+            self.of_rows(rows).errors(truth, fit, &classes, scoring)
+        };
+        let judged = judge(y, Self::Response::ONE, &weights, &splits, fits, (lambdas.len(), q), errors)?;
         let sizes: Vec<usize> = path.models().iter().map(|m| m.support().len()).collect();
-        let curve = Curve::new(scores, &fold_weights, &sizes);
-        Ok(CrossValidation { curve, path, scoring, out_of_fold, unconverged })
+        Ok(CrossValidation::new(path, judged, &sizes, scoring))
     }
 }
 
 impl<E: Estimator> CrossValidate for E {}
+
+/// What all folds say together.
+pub(crate) struct Judged {
+    /// Error of every point (rows) in every fold (columns).
+    pub scores: Array2<f64>,
+    /// What each fold holds.
+    pub fold_weights: Vec<f64>,
+    /// Points × observations × predictions.
+    pub out_of_fold: Array3<f64>,
+    /// In how many folds each point stopped before its tolerance.
+    pub unconverged: Vec<usize>,
+}
+
+/// Judges every fold's predictions (points × rows × predictions) of what it has not seen, and collects them.
+pub(crate) fn judge(
+    y: ArrayView2<'_, f64>,
+    one_dimensional: bool,
+    weights: &[f64],
+    splits: &[Split],
+    fits: Vec<Result<(Array3<f64>, Vec<Status>)>>,
+    (points, q): (usize, usize),
+    errors: impl Fn(&[usize], &Responses<'_>, ArrayView3<'_, f64>) -> Result<Vec<f64>>,
+) -> Result<Judged> {
+    let n = y.nrows();
+    let mut scores = Array2::zeros((points, splits.len()));
+    let mut fold_weights = vec![0.0; splits.len()];
+    let mut out_of_fold = Array3::zeros((points, n, q));
+    let mut judged = vec![0.0; n];
+    let mut unconverged = vec![0; points];
+    for (fold, (split, fit)) in splits.iter().zip(fits).enumerate() {
+        let (fit, statuses) = fit?;
+        for (count, status) in unconverged.iter_mut().zip(statuses) {
+            *count += usize::from(!matches!(status, Status::Converged | Status::Stalled));
+        }
+        let total: f64 = split.test.iter().map(|&i| weights[i]).sum();
+        if total == 0.0 {
+            let reason = format!("all observations of fold {fold} have weight 0");
+            return Err(Error::IllPosed { reason });
+        }
+        fold_weights[fold] = total;
+        split.test.iter().for_each(|&i| judged[i] += 1.0);
+        let share: Vec<f64> = split.test.iter().map(|&i| weights[i]).collect();
+        let share = normalise(&share, share.len())?;
+        let judged_on = y.select(Axis(0), &split.test);
+        let truth = Responses { y: judged_on.view(), one_dimensional, weights: Some(&share), offset: None };
+        scores.column_mut(fold).assign(&Array1::from(errors(&split.test, &truth, fit.view())?));
+        for (fit, mut kept) in fit.outer_iter().zip(out_of_fold.outer_iter_mut()) {
+            for (fit, &i) in fit.outer_iter().zip(&split.test) {
+                let mut kept = kept.row_mut(i);
+                kept += &fit;
+            }
+        }
+    }
+    if judged.iter().any(|&times| times != 1.0) {
+        for ((_, i, _), value) in out_of_fold.indexed_iter_mut() {
+            *value = if judged[i] > 0.0 { *value / judged[i] } else { f64::NAN };
+        }
+    }
+    Ok(Judged { scores, fold_weights, out_of_fold, unconverged })
+}
 
 /// Folds by their moments: for dense, tall data and splits that are a partition.
 struct TallFolds<E> {
@@ -379,15 +407,17 @@ fn is_partition(splits: &[Split], n: usize) -> bool {
     }) && judged.into_iter().all(|j| j)
 }
 
-/// Fits one fold's path and predicts its validation part: λs × rows × predictions, and how each fit ended.
-fn predictions<E: Estimator>(
+/// What one fold is fitted to, and with which options.
+///
+/// # Errors
+/// A class that nobody in the fold has; those of the estimator.
+pub(crate) fn fold_training<'a, E: Estimator>(
     estimator: &E,
-    design: &AnyDesign<'_>,
+    design: &'a AnyDesign<'_>,
     y: ArrayView2<'_, f64>,
     (fold, split): (usize, &Split),
-    lambdas: &[f64],
     classes: &[Vec<f64>],
-) -> Result<(Array3<f64>, Vec<Status>)> {
+) -> Result<(Training<'a>, Options)> {
     let pick = |values: &[f64]| -> Vec<f64> { split.train.iter().map(|&i| values[i]).collect() };
     let whole = estimator.options();
     let options = Options {
@@ -411,8 +441,23 @@ fn predictions<E: Estimator>(
         }
     }
     let train_y = y.select(Axis(0), &split.train);
+    let training =
+        estimator.of_rows(&split.train).training(design.select_rows(&split.train)?, train_y.view(), &options)?;
+    Ok((training, options))
+}
+
+/// Fits one fold's path and predicts its validation part: λs × rows × predictions, and how each fit ended.
+fn predictions<E: Estimator>(
+    estimator: &E,
+    design: &AnyDesign<'_>,
+    y: ArrayView2<'_, f64>,
+    (fold, split): (usize, &Split),
+    lambdas: &[f64],
+    classes: &[Vec<f64>],
+) -> Result<(Array3<f64>, Vec<Status>)> {
+    let whole = estimator.options();
+    let (training, options) = fold_training(estimator, design, y, (fold, split), classes)?;
     let estimator = estimator.of_rows(&split.train);
-    let training = estimator.training(design.select_rows(&split.train)?, train_y.view(), &options)?;
     let test = design.select_rows(&split.test)?;
     let rows = split.test.len();
     let mut prepared = estimator.prepare(training, &mut ())?;

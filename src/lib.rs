@@ -60,6 +60,7 @@
 //!
 //! The loss is `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖²` for all of them, unless they are given the one of a
 //! [family](estimator::family): `Lasso::new(λ).loss(Logistic::default())` is [`LogisticLasso`](estimator::LogisticLasso).
+//! [`OrthogonalMatchingPursuit`](estimator::OrthogonalMatchingPursuit) chooses features one by one instead.
 //! [`GraphicalLasso`](estimator::GraphicalLasso) is
 //! `−log det Θ + ⟨S, Θ⟩ + λ Σ_{i≠j} Λ_ij │θ_ij│`, a sparse precision matrix, with methods of its own:
 //! `fit(&samples)`, `fit_covariance(&s)`, `path`, `cross_validate`, `stability`; models that export their graph and fill in

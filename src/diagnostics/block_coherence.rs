@@ -176,7 +176,7 @@ impl BlockCoherence {
     /// `k < (1 + (1 − (d − 1)ν)/(dμ_B))/2`: a w with k non-zero groups is the only one with so few and Xw = y, and both
     /// `min Σ_g ‖w_g‖ s.t. Xw = y` and block orthogonal matching pursuit find it (for columns of norm 1).
     ///
-    /// At most ½, and so void, unless `(d − 1)ν < 1`. Source: Eldar, Kuppinger & Bölcskei 2010, Theorem 3 (there as a bound on
+    /// At most ½, and so void, unless `(d − 1)ν < 1`. Source: Eldar, Kuppinger & Bölcskei 2010 (there as a bound on
     /// kd). Uniqueness and the statement on the norm hold for groups of different sizes, too:
     /// `Xv = 0` gives `X_gᵀX_g v_g = −Σ_{h≠g} X_gᵀX_h v_h`, hence `(1 − (d−1)ν) ‖v_g‖ ≤ dμ_B Σ_{h≠g} ‖v_h‖`, so that k groups
     /// hold less than half of `Σ_h ‖v_h‖`.

@@ -75,7 +75,7 @@ impl Coherence {
     /// `k < (1 + 1/μ)/2`: a w with k non-zeros is the only one so sparse with Xw = y, and both
     /// `min Σ_j ‖x_j‖ |w_j| s.t. Xw = y` (basis pursuit) and orthogonal matching pursuit find it. With columns of
     /// different norms, that says nothing about the unweighted ‖w‖₁.
-    /// Source: Donoho & Elad 2003 and Gribonval & Nielsen 2003 (basis pursuit); Tropp 2004, Corollary 3.6 (both).
+    /// Source: Donoho & Elad 2003 and Gribonval & Nielsen 2003 (basis pursuit); Tropp 2004 (both).
     ///
     /// ```
     /// use ndarray::Array2;
@@ -92,7 +92,7 @@ impl Coherence {
     ///
     /// This is about the sparsest W, not about what a convex penalty returns; see the [module](super).
     /// It is [`Spark::joint_uniqueness_bound`](super::Spark::joint_uniqueness_bound) with `spark ≥ 1 + 1/μ`.
-    /// Source: Chen & Huo 2006, Theorem 2.4.
+    /// Source: Chen & Huo 2006.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] for rank 0.
@@ -112,7 +112,7 @@ impl Coherence {
     }
 
     /// `spark ≥ 1 + 1/μ`, rounded up, at most p + 1 (which means that no columns are dependent).
-    /// Source: Donoho & Elad 2003, Theorem 7.
+    /// Source: Donoho & Elad 2003.
     ///
     /// ```
     /// use ndarray::array;
@@ -137,7 +137,7 @@ impl Coherence {
 
 /// The Welch bound `μ ≥ √((p − n)/(n(p − 1)))` on the coherence of p vectors in ℝⁿ; 0 for p ≤ n, where they can be
 /// orthogonal. Attained by equiangular tight frames only, so at most for p ≤ n(n + 1)/2.
-/// Source: Welch 1974; Strohmer & Heath 2003, Theorem 2.3.
+/// Source: Welch 1974; Strohmer & Heath 2003.
 ///
 /// # Errors
 /// [`Error::OutOfRange`] if n or p is 0.

@@ -95,7 +95,7 @@ impl CumulativeCoherence {
 
     /// The largest k with `μ₁(k − 1) + μ₁(k) < 1`: every k-sparse w is found from y = Xw by basis pursuit (with the norms of
     /// the columns as weights) and by orthogonal matching pursuit. A k at the end of what was computed may not be the largest.
-    /// Source: Tropp 2004, Theorem 3.5.
+    /// Source: Tropp 2004.
     ///
     /// ```
     /// use ndarray::array;
@@ -111,7 +111,7 @@ impl CumulativeCoherence {
     }
 
     /// `spark ≥ min {k : μ₁(k − 1) ≥ 1}`: fewer columns have a Gram matrix with a dominant diagonal. p + 1 means that no
-    /// columns are dependent. Source: Donoho & Elad 2003, Theorem 6; Tropp 2004, Proposition 2.3.
+    /// columns are dependent. Source: Donoho & Elad 2003; Tropp 2004.
     ///
     /// ```
     /// use ndarray::array;

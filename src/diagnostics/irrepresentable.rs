@@ -28,7 +28,7 @@ pub struct Irrepresentable {
 /// asymptotically (with a margin, and a λ that falls slowly enough). If the value is **above** 1, it has them with
 /// probability at most ½, whatever λ, if the noise is symmetric (Wainwright 2009). That is about the support: predictions can
 /// be good without it. `any_signs < 1` is the condition for all coefficients on S at once, with which basis pursuit and, for
-/// columns of norm 1, orthogonal matching pursuit find them without noise (Tropp 2004, Theorems 3.1 and 3.3).
+/// columns of norm 1, orthogonal matching pursuit find them without noise (Tropp 2004).
 ///
 /// The columns are taken as the lasso gets them: neither normalised nor centred. Source: Zhao & Yu 2006, §2.1;
 /// Fuchs 2004.
@@ -100,7 +100,7 @@ pub struct GroupIrrepresentable {
 /// If it holds, the groups are found without noise for every small enough λ, and with noise asymptotically; if the value is
 /// above 1, they are not found so. Default weights are `√|g|`, as of [`GroupLasso`](crate::estimator::GroupLasso).
 /// For groups of one column with equal weights it is [`irrepresentable`]. The columns are taken as they are.
-/// Source: Bach 2008, §2.3.
+/// Source: Bach 2008.
 ///
 /// # Errors
 /// [`Error::Length`] for `groups`, `coefficients` or `weights` of another length, [`Error::NotFinite`] for a coefficient,
@@ -210,8 +210,8 @@ mod tests {
 
     #[test]
     fn equicorrelated_columns_have_a_closed_form() {
-        // XᵀX = (1 − r)I + r11ᵀ, s = 1: x_jᵀX_S(X_SᵀX_S)⁻¹1 = kr/(1 + (k − 1)r) < 1 for every k and r < 1 (Zhao & Yu 2006,
-        // Corollary 2); with alternating signs 0 for even k.
+        // XᵀX = (1 − r)I + r11ᵀ, s = 1: x_jᵀX_S(X_SᵀX_S)⁻¹1 = kr/(1 + (k − 1)r) < 1 for every k and r < 1 (Zhao & Yu
+        // 2006); with alternating signs 0 for even k.
         let (p, r) = (7, 0.4);
         let gram = Array2::from_shape_fn((p, p), |(i, j)| if i == j { 1.0 } else { r });
         let factor = Cholesky::factor(&gram.iter().copied().collect::<Vec<_>>(), p).unwrap();

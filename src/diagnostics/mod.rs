@@ -10,6 +10,7 @@
 //! | [`numeric_rank`] | singular values that are not rounding | `n p min(n, p)` | Golub & Van Loan 2013, §5.4 |
 //! | [`spark`] | the smallest number of dependent columns; Kruskal rank | **exponential** | Donoho & Elad 2003 |
 //! | [`RestrictedIsometry`] | δ_k of columns or groups | **exponential**; a lower bound is cheap | Candès & Tao 2005 |
+//! | [`restricted_eigenvalue_bounds`] | bounds on κ(s, c) | `sets · p²` | Bickel, Ritov & Tsybakov 2009 |
 //! | [`irrepresentable`] | whether the lasso can find a support | `n s p` | Zhao & Yu 2006 |
 //! | [`group_irrepresentable`] | whether the group lasso can | `n s p` | Bach 2008 |
 //!
@@ -46,6 +47,7 @@ mod cumulative_coherence;
 mod irrepresentable;
 mod isometry;
 mod rank;
+mod restricted_eigenvalue;
 mod spark;
 mod subsets;
 #[cfg(test)]
@@ -59,5 +61,6 @@ pub use cumulative_coherence::{CumulativeCoherence, cumulative_coherence};
 pub use irrepresentable::{GroupIrrepresentable, Irrepresentable, group_irrepresentable, irrepresentable};
 pub use isometry::{IsometryConstant, IsometryLowerBound, RestrictedIsometry, Scaling};
 pub use rank::{NumericRank, numeric_rank};
+pub use restricted_eigenvalue::{RestrictedEigenvalueBounds, restricted_eigenvalue_bounds};
 pub use spark::{Spark, SparkSearch, spark};
 pub use uniqueness::SparsityBound;

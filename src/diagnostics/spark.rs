@@ -192,7 +192,7 @@ impl Spark {
     }
 
     /// `k < spark/2`: a w with k non-zeros is the only one so sparse with Xw = y, and for no larger k is that so for
-    /// every w. Source: Donoho & Elad 2003, Corollary 1.
+    /// every w. Source: Donoho & Elad 2003.
     ///
     /// ```
     /// use ndarray::array;
@@ -209,7 +209,7 @@ impl Spark {
     ///
     /// The rank is that of Y ([`numeric_rank`](super::numeric_rank)), not its number of columns, and the statement is on the
     /// sparsest W, not on what a convex penalty returns; see the [module](super).
-    /// Source: Chen & Huo 2006, Theorem 2.4; that it cannot be improved: Davies & Eldar 2012, Theorem 2.
+    /// Source: Chen & Huo 2006; that it cannot be improved: Davies & Eldar 2012.
     ///
     /// # Errors
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) for rank 0.

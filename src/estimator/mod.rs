@@ -59,6 +59,7 @@ mod joint_graphical_lasso;
 mod labels;
 mod lasso;
 mod latent_group_lasso;
+mod matching_pursuit;
 mod model;
 mod multi_task;
 mod offset;
@@ -99,6 +100,9 @@ pub use joint_graphical_lasso::{
 pub use labels::Labels;
 pub use lasso::Lasso;
 pub use latent_group_lasso::LatentGroupLasso;
+pub use matching_pursuit::{
+    CorrelationNorm, OrthogonalMatchingPursuit, PursuitCrossValidation, PursuitPath, PursuitStop,
+};
 pub use model::{Fitted, LinearModel, Model, MultiTaskModel};
 pub use multi_task::{MultiTaskElasticNet, MultiTaskLasso};
 pub use offset::Offset;

@@ -22,9 +22,9 @@ const DESCENT: f64 = 0.8;
 
 /// A problem that owns its data.
 pub struct Prepared<'a, P> {
-    smooth: Predictor<'a>,
-    penalty: WithFreeColumn<P>,
-    units: Units,
+    pub(super) smooth: Predictor<'a>,
+    pub(super) penalty: WithFreeColumn<P>,
+    pub(super) units: Units,
 }
 
 impl<'a, P: BlockPenalty> Prepared<'a, P> {

@@ -2,6 +2,8 @@
 
 use ndarray::{Array, Array1, Array2, ArrayView, ArrayView1, ArrayView2, Axis, Dimension, Ix1, Ix2};
 
+use crate::estimator::{Fitted, LinearModel, Model, MultiTaskModel};
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for ndarray::Ix1 {}
@@ -15,6 +17,8 @@ pub trait Shape: Dimension + sealed::Sealed {
     type Intercept<'a>;
     /// The classes of one response, or of each.
     type Classes<'a>;
+    /// [`LinearModel`], or [`MultiTaskModel`].
+    type Linear: Model + From<Fitted> + Clone + std::fmt::Debug + std::fmt::Display;
 
     /// Whether it is one number.
     const ONE: bool;
@@ -34,6 +38,7 @@ pub trait Shape: Dimension + sealed::Sealed {
 impl Shape for Ix1 {
     type Intercept<'a> = f64;
     type Classes<'a> = &'a [f64];
+    type Linear = LinearModel;
     const ONE: bool = true;
 
     fn matrix(y: ArrayView<'_, f64, Self>) -> ArrayView2<'_, f64> {
@@ -60,6 +65,7 @@ impl Shape for Ix1 {
 impl Shape for Ix2 {
     type Intercept<'a> = ArrayView1<'a, f64>;
     type Classes<'a> = &'a [Vec<f64>];
+    type Linear = MultiTaskModel;
     const ONE: bool = false;
 
     fn matrix(y: ArrayView<'_, f64, Self>) -> ArrayView2<'_, f64> {

@@ -18,6 +18,7 @@ mod invariances;
 mod joint_graphical_lasso;
 mod loss_goldens;
 mod loss_laws;
+mod matching_pursuit;
 mod moments;
 mod nonconvex;
 mod penalty_laws;
