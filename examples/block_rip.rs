@@ -18,8 +18,7 @@ use support::{Outcome, Random, check};
 const BLOCKS: usize = 10;
 const WIDTH: usize = 4;
 /// Observations, and δ of pairs of blocks for other random numbers: it depends on the draw.
-const REFERENCE: [(usize, f64); 6] =
-    [(20, f64::NAN), (60, 0.951), (120, 0.671), (240, 0.505), (320, 0.588), (480, 0.375)];
+const REFERENCE: [(usize, f64); 6] = [(20, 0.0), (60, 0.951), (120, 0.671), (240, 0.505), (320, 0.588), (480, 0.375)];
 
 fn main() -> Outcome {
     let trials = if std::env::args().any(|a| a == "--full") { 100 } else { 10 };
@@ -36,8 +35,9 @@ fn main() -> Outcome {
         let delta = RestrictedIsometry::new(2).scaling(Scaling::AsGiven).exhaustive_groups(&x, &groups()?)?.value;
         let exact = (0..trials).map(|_| recovers(&x, 1, &mut draw)).collect::<Outcome<Vec<bool>>>()?;
         let rate = exact.iter().filter(|e| **e).count();
+        let other = if other > 0.0 { format!("{other:.3}") } else { "-".into() };
         println!(
-            "{m:>12}  {delta:>15.3} ({other:>5.3})  {:>18}  {rate} of {trials}",
+            "{m:>12}  {delta:>15.3} ({other:>5})  {:>18}  {rate} of {trials}",
             if delta < bound { "met" } else { "not met" }
         );
         if delta < bound {
