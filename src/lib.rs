@@ -60,6 +60,7 @@
 //!
 //! The loss is `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖²` for all of them, unless they are given the one of a
 //! [family](estimator::family): `Lasso::new(λ).loss(Logistic::default())` is [`LogisticLasso`](estimator::LogisticLasso).
+//! Every one of them has a [`relaxed`](estimator::Relax::relaxed) form: its features, refitted without the penalty.
 //! [`OrthogonalMatchingPursuit`](estimator::OrthogonalMatchingPursuit) chooses features one by one instead.
 //! [`GraphicalLasso`](estimator::GraphicalLasso) is
 //! `−log det Θ + ⟨S, Θ⟩ + λ Σ_{i≠j} Λ_ij │θ_ij│`, a sparse precision matrix, with methods of its own:
@@ -82,6 +83,7 @@
 //!   .fit_constrained(&x, &y, Bound::Loss(ε))? .fit_budget(&x, &y, t)? .pareto(&x, &y, 50)?   the bounds that λ stands for
 //!   .fit_moments(&moments)? .path_moments(&moments, grid)?   from XᵀX, Xᵀy and sums instead of rows
 //!   .fit_tasks(&tasks)? .path_tasks(&tasks, grid)? .cross_validate_tasks(&tasks, &folds)?   a design for each task
+//!   .relaxed(φ) .fit(&x, &y)? .path(..)? .cross_validate(..)?   (1 − φ)·refit without a penalty + φ·penalised
 //!   .cross_validate(&x, &y, &KFold::new(10))?   best() one_standard_error() curve() path() out_of_fold(k)
 //!
 //! model.coefficients() intercept() support() predict(&x)? score(&x, &y)? r_squared()

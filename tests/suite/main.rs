@@ -26,6 +26,7 @@ mod penalty_laws;
 mod plot;
 mod prox_latent;
 mod prox_laws;
+mod relaxed;
 mod reweighting;
 mod solvers;
 mod tasks;
