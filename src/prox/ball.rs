@@ -57,8 +57,8 @@ pub fn project_l1_ball(v: &mut [f64], radius: f64, scratch: &mut [f64]) {
 /// ```
 /// use sparsereg::prox::project_l21_ball;
 /// let mut v = [3.0, 4.0, 0.0, 0.5];
-/// project_l21_ball(&mut v, &[2, 2], 1.0, &mut [0.0; 4]);
-/// assert_eq!(v, [0.6, 0.8, 0.0, 0.0]);
+/// project_l21_ball(&mut v, &[2, 2], 2.5, &mut [0.0; 4]);
+/// assert_eq!(v, [1.5, 2.0, 0.0, 0.0]);
 /// ```
 pub fn project_l21_ball(v: &mut [f64], sizes: &[usize], radius: f64, scratch: &mut [f64]) {
     debug_assert_eq!(sizes.iter().sum::<usize>(), v.len());
