@@ -17,7 +17,8 @@ use crate::penalty::Fused;
 /// use ndarray::{Array1, Array2, array};
 /// use sparsereg::prelude::*;
 /// let signal = array![1.1, 0.9, 1.0, 3.2, 2.9, 3.0];
-/// let model = FusedLasso::new(0.3 / 6.0, 0.0).intercept(false).tolerance(1e-12).fit(&Array2::eye(6), &signal)?;
+/// let identity: Array2<f64> = Array2::eye(6);
+/// let model = FusedLasso::new(0.3 / 6.0, 0.0).intercept(false).tolerance(1e-12).fit(&identity, &signal)?;
 /// assert!((model.coefficients()[0] - 1.1).abs() < 1e-9); // mean 1.0, pulled up by 0.3/3
 /// assert_eq!(model.coefficients()[3], model.coefficients()[5]);
 /// # Ok::<(), sparsereg::Error>(())

@@ -17,7 +17,7 @@ use crate::penalty::GraphFused;
 /// let signal = array![1.1, 0.9, 1.0, 3.2, 2.9, 3.0];
 /// let edges = [(0, 1), (1, 2), (0, 2), (3, 4), (4, 5), (3, 5), (2, 3)];
 /// let denoise = GraphFusedLasso::new(0.2 / 6.0, 0.0, edges).intercept(false);
-/// let model = denoise.fit(&Array2::eye(6), &signal)?;
+/// let model = denoise.fit(&Array2::<f64>::eye(6), &signal)?;
 /// assert_eq!(model.coefficients()[0], model.coefficients()[2]);
 /// assert_eq!(model.coefficients()[3], model.coefficients()[5]);
 /// # Ok::<(), sparsereg::Error>(())

@@ -10,9 +10,9 @@ use crate::prox;
 ///
 /// ```
 /// use sparsereg::{partition::Partition, penalty::{BlockPenalty, Mcp}};
-/// let penalty = Mcp::new(Partition::singletons(1), 3.0)?;
+/// let penalty = Mcp::new(Partition::singletons(1), 2.0)?;
 /// let prox = |v: f64| { let mut v = [v]; penalty.prox_block(0, 1.0, 1.0, &mut v); v[0] };
-/// assert_eq!([prox(0.9), prox(2.0), prox(3.5)], [0.0, 1.5, 3.5]); // zero, firmly thresholded, left alone
+/// assert_eq!([prox(0.9), prox(1.5), prox(3.5)], [0.0, 1.0, 3.5]); // zero, firmly thresholded, left alone
 /// # Ok::<(), sparsereg::Error>(())
 /// ```
 pub type Mcp = FoldedConcave<McpCurve>;
