@@ -175,8 +175,8 @@ mod tests {
             sorted_l1(&mut w, 0.7, &weights, &mut scratch);
             let g: Vec<f64> = w.iter().zip(&v).map(|(w, v)| (w - v) * (1.0 + 1e-14)).collect();
             let candidates = sorted_l1_candidates(&g, 0.7, &weights, &mut scratch);
-            for j in 0..4 {
-                assert_eq!(w[j] != 0.0, candidates.contains(&j), "{v:?}");
+            for (j, w) in w.iter().enumerate() {
+                assert_eq!(*w != 0.0, candidates.contains(&j), "{v:?}");
             }
         }
     }

@@ -52,13 +52,13 @@ fn the_ends_are_the_penalised_fit_and_least_squares_on_its_support() {
     let twice: Vec<Vec<usize>> = (0..9).map(|g| (3 * g..3 * g + 6).collect()).collect();
     let shared = Groups::overlapping(&twice, 30).unwrap();
     fn run<E: Estimator<Response = ndarray::Ix1>>(estimator: E, x: &Array2<f64>, y: &Array1<f64>) {
-        let estimator = estimator.with_lambda(0.3 * estimator.lambda_max(x, y).unwrap());
+        let estimator = estimator.with_lambda(0.6 * estimator.lambda_max(x, y).unwrap());
         let penalized = estimator.fit(x, y).unwrap();
         let one = estimator.clone().relaxed(1.0).fit(x, y).unwrap();
         assert_eq!(one.coefficient_matrix(), penalized.coefficient_matrix());
         assert_eq!(one.certificate(), penalized.certificate());
         let support = penalized.support();
-        assert!(!support.is_empty() && support.len() < 30);
+        assert!(!support.is_empty() && support.len() < 30, "{support:?}");
         let chosen = centred(&x.select(Axis(1), &support));
         let target = (y - y.mean().unwrap()).insert_axis(Axis(1));
         let w = least_squares(&chosen, &target);
@@ -212,7 +212,8 @@ fn refits_that_are_not_unique_or_do_not_exist_say_so_and_are_finite() {
     assert_eq!(model.refit_status(), RefitStatus::Divergent);
     // Large predictions alone are no divergence: proportions that are known to be small.
     let far = Array1::from_shape_fn(40, |i| 1.0 / (1.0 + (8.0 + 0.5 * x[[i, 4]]).exp()));
-    let model = LogisticLasso::new(1e-6).tolerance(1e-10).relaxed(0.0).fit(&x, &far).unwrap();
+    let shares = Lasso::new(1e-6).loss(Logistic::proportions()).tolerance(1e-10);
+    let model = shares.relaxed(0.0).fit(&x, &far).unwrap();
     assert_ne!(model.refit_status(), RefitStatus::Divergent);
     // A path goes on through all that.
     let path = lasso.relaxed(0.3).path(&x, &separated, Grid::auto(20)).unwrap();
