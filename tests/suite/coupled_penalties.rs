@@ -23,7 +23,7 @@ fn slope_with_equal_weights_is_the_lasso() {
             let lambda = share * Lasso::default().lambda_max(&x, &y).unwrap();
             let slope = Slope::new(lambda).weights(vec![1.0; p]).tolerance(1e-12).fit(&x, &y).unwrap();
             let lasso = Lasso::new(lambda).tolerance(1e-12).fit(&x, &y).unwrap();
-            assert_close("coefficients", &slope.coefficients(), &lasso.coefficients(), 1e-7);
+            assert_close("coefficients", slope.coefficients(), lasso.coefficients(), 1e-7);
             assert_certified("slope", slope.certificate(), 1e-12);
         }
     }
@@ -86,7 +86,7 @@ fn the_fused_lasso_without_fusion_is_the_lasso() {
         let lambda = share * Lasso::default().lambda_max(&x, &y).unwrap();
         let fused = FusedLasso::new(lambda, 1.0).tolerance(1e-12).fit(&x, &y).unwrap();
         let lasso = Lasso::new(lambda).tolerance(1e-12).fit(&x, &y).unwrap();
-        assert_close("coefficients", &fused.coefficients(), &lasso.coefficients(), 1e-7);
+        assert_close("coefficients", fused.coefficients(), lasso.coefficients(), 1e-7);
     }
 }
 
@@ -120,7 +120,7 @@ fn total_variation_is_a_lasso_of_differences() {
             let mut w = reference.coefficients().to_vec();
             (1..p).for_each(|j| w[j] += w[j - 1]);
             if n > p {
-                assert_close("coefficients", &model.coefficients(), &w, 1e-4);
+                assert_close("coefficients", model.coefficients(), &w, 1e-4);
             }
         }
     }
@@ -155,7 +155,7 @@ fn a_tree_of_leaves_is_a_group_lasso_and_a_tree_of_two_levels_a_sparse_one() {
     let lambda = 0.2 * GroupLasso::new(0.0, groups.clone()).lambda_max(&x, &y).unwrap();
     let tree = TreeGroupLasso::new(lambda, groups.clone()).tolerance(1e-12).fit(&x, &y).unwrap();
     let group = GroupLasso::new(lambda, groups.clone()).tolerance(1e-12).fit(&x, &y).unwrap();
-    assert_close("groups", &tree.coefficients(), &group.coefficients(), 1e-7);
+    assert_close("groups", tree.coefficients(), group.coefficients(), 1e-7);
 
     let tau = 0.3;
     let mut all: Vec<Vec<usize>> = (0..3).map(|g| groups.members(g).to_vec()).collect();
@@ -170,7 +170,7 @@ fn a_tree_of_leaves_is_a_group_lasso_and_a_tree_of_two_levels_a_sparse_one() {
     for share in [0.5, 0.05] {
         let a = tree.with_lambda(share * max).fit(&x, &y).unwrap();
         let b = sparse.with_lambda(share * max).fit(&x, &y).unwrap();
-        assert_close("sparse groups", &a.coefficients(), &b.coefficients(), 1e-7);
+        assert_close("sparse groups", a.coefficients(), b.coefficients(), 1e-7);
     }
 }
 
@@ -191,12 +191,12 @@ fn the_maximum_norm_of_single_coefficients_is_the_lasso() {
     let lambda = 0.1 * Lasso::default().lambda_max(&x, &y).unwrap();
     let lasso = Lasso::new(lambda).tolerance(1e-12).fit(&x, &y).unwrap();
     let max = GroupMaxLasso::new(lambda, Groups::from_sizes(&[1; 12]).unwrap()).tolerance(1e-12).fit(&x, &y).unwrap();
-    assert_close("coefficients", &max.coefficients(), &lasso.coefficients(), 1e-7);
+    assert_close("coefficients", max.coefficients(), lasso.coefficients(), 1e-7);
     let bounded = BoxLasso::new(lambda).bounds(-1e3, 1e3).tolerance(1e-12).fit(&x, &y).unwrap();
-    assert_close("far bounds", &bounded.coefficients(), &lasso.coefficients(), 1e-7);
+    assert_close("far bounds", bounded.coefficients(), lasso.coefficients(), 1e-7);
     let positive = Lasso::new(lambda).nonnegative(true).tolerance(1e-12).fit(&x, &y).unwrap();
     let bounded = BoxLasso::new(lambda).bounds(0.0, f64::INFINITY).tolerance(1e-12).fit(&x, &y).unwrap();
-    assert_close("signs", &bounded.coefficients(), &positive.coefficients(), 1e-7);
+    assert_close("signs", bounded.coefficients(), positive.coefficients(), 1e-7);
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn the_trace_norm_of_one_response_is_a_single_group() {
     assert!((max / group.lambda_max(&x, &y).unwrap() - 1.0).abs() < 1e-12);
     let a = trace.with_lambda(0.2 * max).fit(&x, &matrix).unwrap();
     let b = group.with_lambda(0.2 * max).fit(&x, &y).unwrap();
-    assert_close("coefficients", &a.coefficients(), &b.coefficients(), 1e-4);
+    assert_close("coefficients", a.coefficients(), b.coefficients(), 1e-4);
     let difference = (a.certificate().objective - b.certificate().objective).abs();
     assert!(difference <= 2e-10 * b.certificate().scale);
 }
@@ -293,7 +293,7 @@ fn a_graph_that_is_a_chain_is_the_fused_lasso_and_bad_edges_are_named() {
         let a = chain.with_lambda(0.2 * max).tolerance(1e-11).fit(&x, &y).unwrap();
         let b = graph.with_lambda(0.2 * max).tolerance(1e-11).fit(&x, &y).unwrap();
         assert_certified("graph", b.certificate(), 1e-11);
-        assert_close("coefficients", &a.coefficients(), &b.coefficients(), 1e-6);
+        assert_close("coefficients", a.coefficients(), b.coefficients(), 1e-6);
     }
     let fit = |edges: [(usize, usize); 2]| GraphFusedLasso::new(0.1, 0.0, edges).fit(&x, &y).unwrap_err();
     assert!(matches!(fit([(0, 1), (2, 12)]), Error::Index { argument: "edges", position: 1, index: 12, len: 12 }));
