@@ -523,7 +523,7 @@ fn other_losses_are_stationary_along_their_paths() {
     }
     // Rows of W, three classes: what no scalar penalty meets.
     let three = y.mapv(|v| (v - y.mean().unwrap()).clamp(-1.4, 1.4).round());
-    let path = MultiTaskMcp::new(0.0, 20.0).loss(Multinomial::default()).path(&x, &three, Grid::auto(8).ratio(0.2));
+    let path = MultiTaskMcp::new(0.0, 20.0).loss(Multinomial).path(&x, &three, Grid::auto(8).ratio(0.2));
     for (k, m) in path.unwrap().models().iter().enumerate() {
         assert_eq!(m.status(), Status::Converged, "rows {k}: {}", m.certificate());
     }

@@ -21,7 +21,8 @@ fn each_round_is_the_convex_fit_with_the_weights_of_the_definition() {
     let lambda = 0.15;
     let mcp = |gamma: f64, r: f64| (1.0 - r / (gamma * lambda)).max(0.0);
     let scad = |gamma: f64, r: f64| if r <= lambda { 1.0 } else { ((gamma - r / lambda) / (gamma - 1.0)).max(0.0) };
-    let rules: [(Reweighting, Box<dyn Fn(f64) -> f64>); 4] = [
+    type Rule = Box<dyn Fn(f64) -> f64>;
+    let rules: [(Reweighting, Rule); 4] = [
         (Reweighting::Log { epsilon: 0.1 }, Box::new(|r| 0.1 / (r + 0.1))),
         (Reweighting::Power { exponent: 2.0, epsilon: 0.5 }, Box::new(|r| (r + 0.5).powi(-2))),
         (Reweighting::Mcp { gamma: 3.0 }, Box::new(move |r| mcp(3.0, r))),
@@ -134,8 +135,8 @@ fn the_adaptive_lasso_has_the_weights_of_its_pilot_on_the_whole_path_and_in_ever
     }
     let lambdas = path.lambdas();
     let ids: Vec<usize> = (0..60).map(|i| i % 3).collect();
-    let check = |cv: sparsereg::cross_validation::CrossValidation<LinearModel>,
-                 fit: &dyn Fn(&Array2<f64>, &Array1<f64>, f64) -> LinearModel| {
+    type Fit<'a> = &'a dyn Fn(&Array2<f64>, &Array1<f64>, f64) -> LinearModel;
+    let check = |cv: sparsereg::cross_validation::CrossValidation<LinearModel>, fit: Fit<'_>| {
         for fold in 0..3 {
             let pick = |inside: bool| (0..60).filter(|i| (ids[*i] == fold) == inside).collect::<Vec<_>>();
             let (train, test) = (pick(false), pick(true));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ndarray::{Array3, ArrayView2, ArrayView3, s};
+use ndarray::{Array3, ArrayView2, ArrayView3, Axis, Slice};
 
 use super::{Relaxed, RelaxedModel, check_phi, relax};
 use crate::cross_validation::{CrossValidation, Folds, Judged, Split, fold_training, judge};
@@ -117,9 +117,9 @@ pub(super) fn run<E: Estimator>(
         let sizes: Vec<usize> = models.iter().map(|m| m.support().len()).collect();
         let own = k * lambdas.len()..(k + 1) * lambdas.len();
         let part = Judged {
-            scores: judged.scores.slice(s![own.clone(), ..]).to_owned(),
+            scores: judged.scores.slice_axis(Axis(0), Slice::from(own.clone())).to_owned(),
             fold_weights: judged.fold_weights.clone(),
-            out_of_fold: judged.out_of_fold.slice(s![own.clone(), .., ..]).to_owned(),
+            out_of_fold: judged.out_of_fold.slice_axis(Axis(0), Slice::from(own.clone())).to_owned(),
             unconverged: judged.unconverged[own].to_vec(),
         };
         each.push(CrossValidation::new(Path::new(models), part, &sizes, scoring));
