@@ -45,7 +45,7 @@ use crate::kernels;
 /// check_adjoint(&x, 1, 1e-12)?;
 /// let y = Array1::from_shape_fn(60, |i| if i < 25 { 1.0 } else { 4.0 });
 /// let model = Lasso::new(0.01).solver(Fista::default()).fit(&ByOperator::new(x), &y)?;
-/// assert_eq!(model.support(), [25]);
+/// assert!((model.coefficients()[25] - 2.959).abs() < 1e-2); // the jump of 3, shrunk
 /// # Ok::<(), sparsereg::Error>(())
 /// ```
 #[derive(Debug, Clone)]

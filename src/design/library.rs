@@ -11,13 +11,13 @@ use crate::error::{Error, Result, check_length};
 /// are formed as they are needed, see [`Interactions`].
 ///
 /// ```
-/// use ndarray::Array2;
+/// use ndarray::{Array1, Array2};
 /// use sparsereg::prelude::*;
 /// use sparsereg::design::Library;
 /// let library = Library::new(2).polynomial(2).trigonometric(1);
 /// assert_eq!(library.names(&["x", "y"])?, ["x", "y", "sin(x)", "cos(x)", "sin(y)", "cos(y)", "x^2", "x·y", "y^2"]);
 /// let states = Array2::from_shape_fn((50, 2), |(i, j)| ((i * (3 + j) * 7) % 50) as f64 / 10.0);
-/// let rate = states.rows().into_iter().map(|s| 1.5 * s[0] * s[1] - 2.0 * f64::sin(s[1])).collect();
+/// let rate: Array1<f64> = states.rows().into_iter().map(|s| 1.5 * s[0] * s[1] - 2.0 * f64::sin(s[1])).collect();
 /// let model = Lasso::new(1e-4).fit(&library.on(&states)?, &rate)?;
 /// let w = model.coefficients();
 /// assert!((w[7] - 1.5).abs() < 1e-2 && (w[4] + 2.0).abs() < 1e-2);

@@ -308,7 +308,7 @@ mod tests {
             let mut found = v.clone();
             transform(&mut found);
             for (i, found) in found.iter().enumerate() {
-                let sign = |j: usize| if (i & j).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+                let sign = |j: usize| if (i & j).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
                 assert_eq!(*found, v.iter().enumerate().map(|(j, v)| sign(j) * v).sum::<f64>());
             }
             transform(&mut found);

@@ -214,7 +214,7 @@ fn convolutions_are_shifted_kernels() {
 
 #[test]
 fn walsh_hadamard_by_definition() {
-    let sign = |i: usize, j: usize| if (i & j).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+    let sign = |i: usize, j: usize| if (i & j).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
     let rows = vec![3, 0, 15, 9, 3, 6, 12, 1, 8];
     for sets in [vec![1, 2, 8, 3, 11, 15], vec![0, 5], (0..16).collect()] {
         let plain = Array2::from_shape_fn((rows.len(), sets.len()), |(i, j)| sign(rows[i], sets[j]));
