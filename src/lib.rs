@@ -45,6 +45,7 @@
 //!
 //! The loss is `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖²` for all of them, unless they are given the one of a
 //! [family](estimator::family): `Lasso::new(λ).loss(Logistic::default())` is [`LogisticLasso`](estimator::LogisticLasso).
+//! Every one of them has a [`relaxed`](estimator::Relax::relaxed) form: its features, refitted without the penalty.
 //! [`OrthogonalMatchingPursuit`](estimator::OrthogonalMatchingPursuit) chooses features one by one instead.
 //! [`GraphicalLasso`](estimator::GraphicalLasso) is
 //! `−log det Θ + ⟨S, Θ⟩ + λ Σ_{i≠j} Λ_ij │θ_ij│`, a sparse precision matrix, with methods of its own:
@@ -65,6 +66,7 @@
 //!   .fit(&x, &y)?                            a model          .fit_watched(&x, &y, &mut watch)?   .lambda_max(&x, &y)?
 //!   .path(&x, &y, Grid::auto(100))?          a Path: models() lambdas() entry_order()
 //!   .fit_moments(&moments)? .path_moments(&moments, grid)?   from XᵀX, Xᵀy and sums instead of rows
+//!   .relaxed(φ) .fit(&x, &y)? .path(..)? .cross_validate(..)?   (1 − φ)·refit without a penalty + φ·penalised
 //!   .cross_validate(&x, &y, &KFold::new(10))?   best() one_standard_error() curve() path() out_of_fold(k)
 //!
 //! model.coefficients() intercept() support() predict(&x)? score(&x, &y)? r_squared()

@@ -18,6 +18,10 @@ pub struct Path<M> {
 }
 
 impl<M: Model> Path<M> {
+    pub(crate) fn new(models: Vec<M>) -> Self {
+        Self { models }
+    }
+
     /// One model per λ.
     pub fn models(&self) -> &[M] {
         &self.models

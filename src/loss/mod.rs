@@ -114,41 +114,48 @@ impl std::fmt::Debug for Hessian<'_> {
     }
 }
 
-impl<L: Loss + ?Sized> Loss for Box<L>
-where
-    Box<L>: Sync,
-{
-    fn len(&self) -> usize {
-        (**self).len()
-    }
-    fn nrows(&self) -> usize {
-        (**self).nrows()
-    }
-    fn value(&self, eta: &[f64]) -> f64 {
-        (**self).value(eta)
-    }
-    fn gradient(&self, eta: &[f64], u: &mut [f64]) {
-        (**self).gradient(eta, u);
-    }
-    fn fenchel_young(&self, eta: &[f64], u: &[f64]) -> f64 {
-        (**self).fenchel_young(eta, u)
-    }
-    fn smoothness(&self) -> f64 {
-        (**self).smoothness()
-    }
-    fn hessian(&self, eta: &[f64]) -> Hessian<'_> {
-        (**self).hessian(eta)
-    }
-    fn smoothed(&self, width: f64) -> Option<Box<dyn Loss>> {
-        (**self).smoothed(width)
-    }
-    fn kinks_are_rare(&self) -> bool {
-        (**self).kinks_are_rare()
-    }
-    fn as_squared(&self) -> Option<&Squared> {
-        (**self).as_squared()
-    }
+/// References and boxes are losses, too.
+macro_rules! forward {
+    ($pointer:ty $(, $lifetime:lifetime)?) => {
+        impl<$($lifetime,)? L: Loss + ?Sized> Loss for $pointer
+        where
+            $pointer: Sync,
+        {
+            fn len(&self) -> usize {
+                (**self).len()
+            }
+            fn nrows(&self) -> usize {
+                (**self).nrows()
+            }
+            fn value(&self, eta: &[f64]) -> f64 {
+                (**self).value(eta)
+            }
+            fn gradient(&self, eta: &[f64], u: &mut [f64]) {
+                (**self).gradient(eta, u);
+            }
+            fn fenchel_young(&self, eta: &[f64], u: &[f64]) -> f64 {
+                (**self).fenchel_young(eta, u)
+            }
+            fn smoothness(&self) -> f64 {
+                (**self).smoothness()
+            }
+            fn hessian(&self, eta: &[f64]) -> Hessian<'_> {
+                (**self).hessian(eta)
+            }
+            fn smoothed(&self, width: f64) -> Option<Box<dyn Loss>> {
+                (**self).smoothed(width)
+            }
+            fn kinks_are_rare(&self) -> bool {
+                (**self).kinks_are_rare()
+            }
+            fn as_squared(&self) -> Option<&Squared> {
+                (**self).as_squared()
+            }
+        }
+    };
 }
+forward!(&'l L, 'l);
+forward!(Box<L>);
 
 /// `x log(x/y) − x + y ≥ 0` for x, y ≥ 0, the generalised Kullback–Leibler divergence of two numbers, without
 /// cancellation where they are close; ∞ for a negative x.

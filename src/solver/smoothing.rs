@@ -17,7 +17,7 @@ use crate::smooth::{LinearPredictor, Smooth};
 use crate::solver::{Progress, Run, Solution, Start, Status, Stopping, Watch};
 
 /// F∘X of an estimator.
-pub(crate) type Predictor<'a> = LinearPredictor<AnyDesign<'a>, Box<dyn Loss>>;
+pub(crate) type Predictor<'a> = LinearPredictor<AnyDesign<'a>, Box<dyn Loss + 'a>>;
 
 /// Width of the first rounding, relative to the loss at the start, and of each next one.
 const FIRST: f64 = 0.1;

@@ -21,4 +21,5 @@ mod penalty_laws;
 mod plot;
 mod prox_latent;
 mod prox_laws;
+mod relaxed;
 mod solvers;
