@@ -20,7 +20,8 @@ fn each_round_is_the_convex_fit_with_the_weights_of_the_definition() {
     let blocks: Vec<Vec<usize>> = (0..20).map(|j| vec![j]).collect();
     let lambda = 0.15;
     let mcp = move |gamma: f64, r: f64| (1.0 - r / (gamma * lambda)).max(0.0);
-    let scad = move |gamma: f64, r: f64| if r <= lambda { 1.0 } else { ((gamma - r / lambda) / (gamma - 1.0)).max(0.0) };
+    let scad =
+        move |gamma: f64, r: f64| if r <= lambda { 1.0 } else { ((gamma - r / lambda) / (gamma - 1.0)).max(0.0) };
     type Rule = Box<dyn Fn(f64) -> f64>;
     let rules: [(Reweighting, Rule); 4] = [
         (Reweighting::Log { epsilon: 0.1 }, Box::new(|r| 0.1 / (r + 0.1))),
