@@ -256,7 +256,7 @@ fn rules_stop_where_they_say() {
         assert!(first == 20 || (largest <= tau * (1.0 + 1e-12) && (largest - left[first]).abs() < 1e-10));
     }
     // As soon as y is in the span of what is in, the rest is rounding.
-    let exact = 1.0 + 2.0 * &x.column(3) - &x.column(7);
+    let exact = 1.0 + 2.0 * &x.column(3) - x.column(7);
     let path = OrthogonalMatchingPursuit::default().path(&x, &exact).unwrap();
     assert_eq!(path.stop(), PursuitStop::Exact);
     assert!((path.last().coefficients()[3] - 2.0).abs() < 1e-12 && (path.last().intercept() - 1.0).abs() < 1e-10);
