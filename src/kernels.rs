@@ -484,6 +484,56 @@ fn axpy_tile<S: Simd, const C: usize, const U: usize>(s: S, alpha: [S::f64s; C],
     }
 }
 
+/// `y ← y + x ∘ Σ_c alpha_c h_c` for pairs (alpha, h) of vectors as long as y; four of them at a time.
+pub(crate) fn weighted_axpy(x: &[f64], terms: &[(f64, &[f64])], y: &mut [f64]) {
+    struct WeightedAxpy<'a>(&'a [f64], &'a [(f64, &'a [f64])], &'a mut [f64]);
+    impl WithSimd for WeightedAxpy<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, s: S) {
+            let Self(x, terms, y) = self;
+            let mut rest = terms;
+            while let Some((four, left)) = rest.split_first_chunk::<4>() {
+                weighted_tile::<S, 4>(s, x, four, y);
+                rest = left;
+            }
+            match rest {
+                [a, b, c] => weighted_tile::<S, 3>(s, x, &[*a, *b, *c], y),
+                [a, b] => weighted_tile::<S, 2>(s, x, &[*a, *b], y),
+                [a] => weighted_tile::<S, 1>(s, x, &[*a], y),
+                _ => {}
+            }
+        }
+    }
+    Arch::new().dispatch(WeightedAxpy(x, terms, y));
+}
+
+#[inline(always)]
+fn weighted_tile<S: Simd, const C: usize>(s: S, x: &[f64], terms: &[(f64, &[f64]); C], y: &mut [f64]) {
+    let n = y.len();
+    let (x, x_tail) = S::as_simd_f64s(&x[..n]);
+    let h = terms.map(|(_, h)| S::as_simd_f64s(&h[..n]));
+    let alpha = terms.map(|(alpha, _)| s.splat_f64s(alpha));
+    let (y, y_tail) = S::as_mut_simd_f64s(y);
+    let vectors = y.len();
+    let (x, lines) = (&x[..vectors], h.map(|(h, _)| &h[..vectors]));
+    for i in 0..vectors {
+        let mut sum = s.mul_f64s(alpha[0], lines[0][i]);
+        for c in 1..C {
+            sum = s.mul_add_e_f64s(alpha[c], lines[c][i], sum);
+        }
+        y[i] = s.mul_add_e_f64s(x[i], sum, y[i]);
+    }
+    if !y_tail.is_empty() {
+        let mut sum = s.mul_f64s(alpha[0], s.partial_load_f64s(h[0].1));
+        for c in 1..C {
+            sum = s.mul_add_e_f64s(alpha[c], s.partial_load_f64s(h[c].1), sum);
+        }
+        let sum = s.mul_add_e_f64s(s.partial_load_f64s(x_tail), sum, s.partial_load_f64s(y_tail));
+        s.partial_store_f64s(y_tail, sum);
+    }
+}
+
 /// Rows of such a length are a whole number of vectors, unless vectors hold eight numbers: what [`rank_one`] is fast for.
 pub(crate) const ROW_MULTIPLE: usize = 4;
 

@@ -378,8 +378,9 @@ impl Csc {
         Self { nrows: self.nrows, indptr, indices, values }
     }
 
+    /// The rows and values that are stored of a column.
     #[inline]
-    pub(super) fn entries(&self, col: usize) -> (&[u32], &[f64]) {
+    pub(crate) fn entries(&self, col: usize) -> (&[u32], &[f64]) {
         let span = self.indptr[col]..self.indptr[col + 1];
         (&self.indices[span.clone()], &self.values[span])
     }

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use crate::penalty::Pattern;
 
+mod coupled_rows;
 mod free_space;
 mod gram;
 mod gram_smooth;
@@ -17,6 +18,7 @@ mod log_det;
 mod parted_gram;
 mod residual;
 
+pub(crate) use coupled_rows::{CoupledRows, GatheredColumns};
 pub(crate) use gram::{GramCache, GramModel};
 pub(crate) use gram_smooth::{GramSmooth, regularised};
 pub use joint_log_det::{JointLogDet, JointLogDetPoint};

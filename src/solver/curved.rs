@@ -14,7 +14,7 @@ use std::time::Instant;
 use crate::design::Design;
 use crate::loss::{Hessian, Loss};
 use crate::penalty::BlockPenalty;
-use crate::smooth::{GramModel, HessianView, Quadratic, ResidualModel};
+use crate::smooth::{CoupledRows, GramModel, HessianView, Quadratic, ResidualModel};
 use crate::solver::block_descent::Form;
 use crate::solver::block_minimiser::Curvature;
 use crate::solver::descent::{Active, Descent, InnerStop, restricted_gap};
@@ -48,6 +48,9 @@ const PASSES_OVER_PRODUCTS: f64 = 9.0;
 const HYSTERESIS: f64 = 1.25;
 /// Share of the working columns above which all are read.
 const WORTHWHILE: f64 = 0.8;
+/// Sweeps of a loose step, and steps that share products.
+const SWEEPS: f64 = 8.0;
+const STEPS_PER_MODEL: f64 = 3.0;
 /// Coordinates beyond which products cost more memory than they save time.
 const MOST_COORDINATES: f64 = 6000.0;
 
@@ -359,7 +362,7 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         let share = if matches!(model.hessian, Hessian::Diagonal(_)) { 1.0 / q } else { (q + 1.0) / (2.0 * q) };
         let (model_cost, least) = match model.products {
             Products::Gram { .. } => ((share * cost * k * k + factor) / MATRIX_SPEED, 2.0),
-            Products::Rows { .. } => (0.0, 1.0),
+            Products::Rows { .. } | Products::CoupledRows { .. } => (0.0, 1.0),
         };
         let steps = (gap / wanted).ln() / (before / gap).ln();
         steps > least + model_cost / per_step
@@ -377,29 +380,41 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
     fn bring_up(&self, model: &mut FrozenModel<'a>, taken: &[usize], eta: &[f64], loose: bool, stale: bool) {
         let (design, q) = (self.smooth.design(), self.q);
         let used: usize = taken.iter().map(|&key| self.coordinates(key).len()).sum();
-        // There is no form over rows for several responses, nor for Hessians that are not diagonal.
-        let has_rows = q == 1 && matches!(model.hessian, Hessian::Diagonal(_));
-        let is_rows = matches!(model.products, Products::Rows { .. });
+        let is_rows = !matches!(model.products, Products::Gram { .. });
         let most = gram_columns(design, self.penalty, q).min(MOST_COORDINATES);
+        let loosely = loose && (q == 1 || self.prefers_rows(used));
         let (in_rows, too_many) = match self.solver.form {
             Form::Gram => (false, false),
             Form::Residual => (true, true),
-            Form::Auto => (loose || used as f64 > most, used as f64 > HYSTERESIS * most),
+            Form::Auto => (loosely || used as f64 > most, used as f64 > HYSTERESIS * most),
         };
+        // Losses that couple observations have no form over rows.
+        let has_rows = |hessian: &Hessian<'_>| !matches!(hessian, Hessian::Operator(_));
         let missing = taken.iter().any(|&b| model.offsets[b] == usize::MAX);
         let oversized = model.coordinates.len() > used + used / 2 + 64;
-        let other_form = if is_rows { !in_rows } else { has_rows && too_many };
+        let other_form = if is_rows { !in_rows } else { has_rows(&model.hessian) && (too_many || (loosely && q > 1)) };
         let anew = stale || oversized || model.coordinates.is_empty() || other_form || (is_rows && missing);
         if anew {
             model.restart(self.smooth.loss().hessian(eta));
         }
         let new = model.enlist(taken, |key| self.coordinates(key));
-        let wants_rows = in_rows && q == 1 && matches!(model.hessian, Hessian::Diagonal(_));
-        if anew && wants_rows {
-            model.make_rows(design, new);
+        if anew && in_rows && has_rows(&model.hessian) {
+            match (q, &model.hessian) {
+                (1, Hessian::Diagonal(_)) => model.make_rows(design, new),
+                _ => model.make_coupled_rows(design, new, q),
+            }
         } else if anew || !new.is_empty() {
             model.extend_products(design, &new, q);
         }
+    }
+
+    /// Whether sweeps over rows cost less than products and sweeps over those; several responses.
+    fn prefers_rows(&self, used: usize) -> bool {
+        let (n, k) = (self.smooth.design().column_cost(), used as f64);
+        let q = self.q as f64;
+        let rows = SWEEPS * (2.0 * q + 2.0) * n * k;
+        let products = (q + 1.0) / (2.0 * q) * n * k * k / (MATRIX_SPEED * STEPS_PER_MODEL) + 2.0 * SWEEPS * k * k;
+        rows < products
     }
 
     /// Minimises the model plus penalty over these blocks; returns all working coefficients, the change of the model's
@@ -441,6 +456,12 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 let sweeps = self.descend_model(&quadratic, &blocks, parts, lambda, (&mut w, &mut state), stop);
                 state.iter_mut().zip(&gradient).for_each(|(now, before)| *now -= before);
                 (state, sweeps)
+            }
+            Products::CoupledRows { part, places, .. } => {
+                let quadratic = CoupledRows::new(part, &model.hessian, places, &inner.u, inner.energy);
+                let mut state = quadratic.state();
+                let parts = (&mut model.curvatures, &mut model.factor);
+                (Vec::new(), self.descend_model(&quadratic, &blocks, parts, lambda, (&mut w, &mut state), stop))
             }
             Products::Rows { part, roots } => {
                 let all: Vec<usize> = (0..model.coordinates.len()).collect();

@@ -7,6 +7,7 @@ use std::ops::Range;
 use crate::design::{AnyDesign, Dense, Design};
 use crate::kernels;
 use crate::loss::Hessian;
+use crate::smooth::GatheredColumns;
 use crate::solver::block_minimiser::Curvature;
 use crate::solver::descent::Active;
 use crate::solver::newton::Factor;
@@ -77,6 +78,8 @@ pub(super) enum Products {
     Gram { values: Vec<f64>, stride: usize },
     /// √h X_A and √h; one response.
     Rows { part: AnyDesign<'static>, roots: Vec<f64> },
+    /// X_A for several responses, and which of its columns and which response a coordinate has.
+    CoupledRows { part: GatheredColumns, columns: Vec<usize>, places: Vec<(usize, usize)> },
 }
 
 impl<'a> FrozenModel<'a> {
@@ -153,12 +156,31 @@ impl<'a> FrozenModel<'a> {
         self.products = Products::Rows { part, roots };
     }
 
+    /// The model over rows for several responses, with these coordinates.
+    pub(super) fn make_coupled_rows<D: Design>(&mut self, design: &D, coordinates: Vec<usize>, q: usize) {
+        let (mut columns, mut places): (Vec<usize>, Vec<(usize, usize)>) = (Vec::new(), Vec::new());
+        for c in &coordinates {
+            // Those of a column stand side by side.
+            if columns.last() != Some(&(c / q)) {
+                columns.push(c / q);
+            }
+            places.push((columns.len() - 1, c % q));
+        }
+        let same = match std::mem::replace(&mut self.products, Products::Gram { values: vec![], stride: 0 }) {
+            Products::CoupledRows { part, columns: before, .. } if before == columns => Some(part),
+            _ => None,
+        };
+        let part = same.unwrap_or_else(|| GatheredColumns::new(design, &columns));
+        self.coordinates = coordinates;
+        self.products = Products::CoupledRows { part, columns, places };
+    }
+
     /// The products of more coordinates with each other and with those that are there.
     pub(super) fn extend_products<D: Design>(&mut self, design: &D, new: &[usize], q: usize) {
         let (mut values, stride) =
             match std::mem::replace(&mut self.products, Products::Gram { values: vec![], stride: 0 }) {
                 Products::Gram { values, stride } => (values, stride),
-                Products::Rows { .. } => (Vec::new(), 0),
+                Products::Rows { .. } | Products::CoupledRows { .. } => (Vec::new(), 0),
             };
         let (old, added) = (self.coordinates.len(), new.len());
         let total = old + added;
