@@ -484,6 +484,59 @@ fn axpy_tile<S: Simd, const C: usize, const U: usize>(s: S, alpha: [S::f64s; C],
     }
 }
 
+/// `y_s ← y_s + x ∘ Σ_t delta_t h_st` for q = `delta.len()` vectors as long as x, one after the other in `y`, and q² in `h`, of
+/// which those with t ≤ s are read. Returns whether there is a loop for this q; nothing happens otherwise.
+pub(crate) fn coupled_axpy(x: &[f64], h: &[f64], delta: &[f64], y: &mut [f64]) -> bool {
+    let q = delta.len();
+    if h.len() < q * q * x.len() || y.len() < q * x.len() {
+        return false;
+    }
+    let arch = Arch::new();
+    match q {
+        2 => arch.dispatch(CoupledAxpy::<2>(x, h, delta, y)),
+        3 => arch.dispatch(CoupledAxpy::<3>(x, h, delta, y)),
+        4 => arch.dispatch(CoupledAxpy::<4>(x, h, delta, y)),
+        5 => arch.dispatch(CoupledAxpy::<5>(x, h, delta, y)),
+        6 => arch.dispatch(CoupledAxpy::<6>(x, h, delta, y)),
+        _ => return false,
+    }
+    true
+}
+
+struct CoupledAxpy<'a, const Q: usize>(&'a [f64], &'a [f64], &'a [f64], &'a mut [f64]);
+
+impl<const Q: usize> WithSimd for CoupledAxpy<'_, Q> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, s: S) {
+        let Self(x, h, delta, y) = self;
+        let n = x.len();
+        let line = |a: usize, b: usize| &h[(a.max(b) * Q + a.min(b)) * n..][..n];
+        let (xs, tail) = S::as_simd_f64s(x);
+        for i in n - tail.len()..n {
+            for a in 0..Q {
+                y[a * n + i] += x[i] * (0..Q).map(|b| delta[b] * line(a, b)[i]).sum::<f64>();
+            }
+        }
+        let vectors = xs.len();
+        let lines: [[&[S::f64s]; Q]; Q] =
+            std::array::from_fn(|a| std::array::from_fn(|b| &S::as_simd_f64s(line(a, b)).0[..vectors]));
+        let mut each = y.chunks_exact_mut(n);
+        let y: [&mut [S::f64s]; Q] =
+            std::array::from_fn(|_| &mut S::as_mut_simd_f64s(each.next().unwrap_or_default()).0[..vectors]);
+        let delta: [S::f64s; Q] = std::array::from_fn(|b| s.splat_f64s(delta[b]));
+        for i in 0..vectors {
+            for a in 0..Q {
+                let mut sum = s.mul_f64s(delta[0], lines[a][0][i]);
+                for b in 1..Q {
+                    sum = s.mul_add_e_f64s(delta[b], lines[a][b][i], sum);
+                }
+                y[a][i] = s.mul_add_e_f64s(xs[i], sum, y[a][i]);
+            }
+        }
+    }
+}
+
 /// `y ← y + x ∘ Σ_c alpha_c h_c` for pairs (alpha, h) of vectors as long as y; four of them at a time.
 pub(crate) fn weighted_axpy(x: &[f64], terms: &[(f64, &[f64])], y: &mut [f64]) {
     struct WeightedAxpy<'a>(&'a [f64], &'a [(f64, &'a [f64])], &'a mut [f64]);

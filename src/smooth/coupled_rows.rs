@@ -79,40 +79,30 @@ impl GatheredColumns {
         }
     }
 
-    /// `Σ_i h_i x_i²`.
-    fn weighted_square(&self, column: usize, h: &[f64]) -> f64 {
-        match &self.values {
-            Values::Dense(values) => self.dense(values, column).iter().zip(h).map(|(x, h)| h * x * x).sum(),
-            Values::Sparse(part) => {
-                let (rows, values) = part.entries(column);
-                rows.iter().zip(values).map(|(&i, x)| h[i as usize] * x * x).sum()
-            }
-        }
-    }
-
-    /// `Σ_i h_i x_i z_i`.
-    fn weighted_product(&self, (left, right): (usize, usize), h: &[f64]) -> f64 {
-        if left == right {
-            return self.weighted_square(left, h);
-        }
+    /// `x_i z_i` for two columns, and the rows in which they are, if not all.
+    fn products(&self, left: usize, right: usize) -> (Option<Vec<u32>>, Vec<f64>) {
         match &self.values {
             Values::Dense(values) => {
                 let pairs = self.dense(values, left).iter().zip(self.dense(values, right));
-                pairs.zip(h).map(|((x, z), h)| h * x * z).sum()
+                (None, pairs.map(|(x, z)| x * z).collect())
             }
             Values::Sparse(part) => {
-                let mut wide = vec![0.0; self.nrows];
-                let (rows, values) = part.entries(right);
-                rows.iter().zip(values).for_each(|(&i, z)| wide[i as usize] = h[i as usize] * z);
                 let (rows, values) = part.entries(left);
-                kernels::sparse_dot(rows, values, &wide)
+                let (others, theirs) = part.entries(right);
+                let mut other = others.iter().zip(theirs).peekable();
+                let pairs = rows.iter().zip(values).filter_map(|(i, x)| {
+                    while other.next_if(|(j, _)| *j < i).is_some() {}
+                    other.next_if(|(j, _)| *j == i).map(|(_, z)| (*i, x * z))
+                });
+                let (rows, products) = pairs.unzip();
+                (Some(rows), products)
             }
         }
     }
 }
 
 /// `m(w) = ½ ΔᵀMΔ + uᵀΔ` for the change Δ of the predictions of q responses, with one coefficient for each coordinate. The
-/// state is `u + MΔ` and then Δ, both task-major.
+/// state is `u + MΔ`, task-major.
 #[derive(Debug)]
 pub(crate) struct CoupledRows<'a> {
     columns: &'a GatheredColumns,
@@ -120,27 +110,26 @@ pub(crate) struct CoupledRows<'a> {
     hessian: &'a Hessian<'a>,
     /// The gathered column of each coordinate, and its response.
     places: &'a [(usize, usize)],
+    origin: &'a [f64],
     slope: &'a [f64],
     energy: f64,
 }
 
 impl<'a> CoupledRows<'a> {
-    /// The model around predictions where ∇F is `slope` and `2 (F − inf F)` is `energy`. The Hessian is not an operator.
+    /// The model around coefficients at whose predictions ∇F is `slope` and `2 (F − inf F)` is `energy`. The Hessian is not an
+    /// operator.
     pub fn new(
         columns: &'a GatheredColumns,
         hessian: &'a Hessian<'a>,
         places: &'a [(usize, usize)],
-        slope: &'a [f64],
+        (origin, slope): (&'a [f64], &'a [f64]),
         energy: f64,
     ) -> Self {
-        Self { columns, hessian, places, slope, energy }
+        Self { columns, hessian, places, origin, slope, energy }
     }
 
-    /// The state at the origin.
-    pub fn state(&self) -> Vec<f64> {
-        let mut state = self.slope.to_vec();
-        state.resize(2 * self.slope.len(), 0.0);
-        state
+    fn nresponses(&self) -> usize {
+        self.slope.len() / self.columns.nrows
     }
 
     /// The curvatures that tie responses s and t together, none if there are none.
@@ -150,7 +139,7 @@ impl<'a> CoupledRows<'a> {
             Hessian::Diagonal(h) => (s == t).then(|| &h[t * n..(t + 1) * n]),
             Hessian::PerRow(h) => {
                 // It is symmetric: half of it has to stay in the cache.
-                let q = self.slope.len() / n;
+                let q = self.nresponses();
                 let (s, t) = (s.max(t), s.min(t));
                 Some(&h[(s * q + t) * n..(s * q + t + 1) * n])
             }
@@ -158,12 +147,13 @@ impl<'a> CoupledRows<'a> {
         }
     }
 
-    /// Calls `f` with every column among these coordinates, and the coordinates that belong to it.
+    /// Calls `f` with every column among these coordinates, and those of them that are consecutive responses of it.
     fn for_each_column(&self, cols: Range<usize>, mut f: impl FnMut(usize, Range<usize>)) {
         let mut start = cols.start;
         while start < cols.end {
-            let column = self.places[start].0;
-            let len = self.places[start..cols.end].iter().take_while(|p| p.0 == column).count();
+            let (column, first) = self.places[start];
+            let run = self.places[start..cols.end].iter().zip(first..).take_while(|(p, t)| **p == (column, *t));
+            let len = run.count();
             f(column, start..start + len);
             start += len;
         }
@@ -183,36 +173,81 @@ impl Quadratic for CoupledRows<'_> {
 
     #[inline]
     fn shift(&self, state: &mut [f64], cols: Range<usize>, delta: &[f64]) {
-        let (n, first) = (self.columns.nrows, cols.start);
-        let (slope, change) = state.split_at_mut(self.slope.len());
+        let (n, first, q) = (self.columns.nrows, cols.start, self.nresponses());
         let mut terms = Vec::new();
         self.for_each_column(cols, |column, own| {
-            let moved = || own.clone().map(|k| (self.places[k].1, delta[k - first])).filter(|(_, d)| *d != 0.0);
-            for (s, slope) in slope.chunks_exact_mut(n).enumerate() {
+            let delta = &delta[own.start - first..own.end - first];
+            if let (Hessian::PerRow(h), Values::Dense(values), true) =
+                (self.hessian, &self.columns.values, own.len() == q)
+                && kernels::coupled_axpy(self.columns.dense(values, column), h, delta, state)
+            {
+                return;
+            }
+            let moved = || self.places[own.clone()].iter().zip(delta).filter(|(_, d)| **d != 0.0);
+            for (s, state) in state.chunks_exact_mut(n).enumerate() {
                 terms.clear();
-                terms.extend(moved().filter_map(|(t, d)| Some((d, self.between(s, t)?))));
+                terms.extend(moved().filter_map(|(&(_, t), &d)| Some((d, self.between(s, t)?))));
                 if !terms.is_empty() {
-                    self.columns.weighted_axpy(column, &terms, slope);
+                    self.columns.weighted_axpy(column, &terms, state);
                 }
             }
-            moved().for_each(|(t, d)| self.columns.axpy(column, d, &mut change[t * n..(t + 1) * n]));
         });
     }
 
-    fn block_hessian(&self, cols: Range<usize>, h: &mut [f64]) {
-        let k = cols.len();
-        let places = &self.places[cols];
-        for (a, &(left, s)) in places.iter().enumerate() {
-            for (b, &(right, t)) in places[..=a].iter().enumerate() {
-                h[a * k + b] = self.between(s, t).map_or(0.0, |h| self.columns.weighted_product((left, right), h));
-                h[b * k + a] = h[a * k + b];
-            }
+    /// The change of all predictions first: M is applied once.
+    fn shift_all(&self, state: &mut [f64], cols: &[usize], delta: &[f64]) {
+        let n = self.columns.nrows;
+        let mut change = vec![0.0; state.len()];
+        for (&k, &d) in cols.iter().zip(delta).filter(|(_, d)| **d != 0.0) {
+            let (column, t) = self.places[k];
+            self.columns.axpy(column, d, &mut change[t * n..(t + 1) * n]);
+        }
+        let mut image = vec![0.0; state.len()];
+        self.hessian.apply(n, &change, &mut image);
+        state.iter_mut().zip(image).for_each(|(s, v)| *s += v);
+    }
+
+    fn strip_gradient(&self, state: &[f64], cols: &[usize], g: &mut [f64]) {
+        let mut start = 0;
+        while start < cols.len() {
+            let along = cols[start..].windows(2).take_while(|k| k[1] == k[0] + 1).count() + 1;
+            self.block_gradient(state, cols[start]..cols[start] + along, &mut g[start..start + along]);
+            start += along;
         }
     }
 
-    fn value(&self, _w: &[f64], state: &[f64]) -> f64 {
-        let (slope, change) = state.split_at(self.slope.len());
-        0.5 * (kernels::dot(slope, change) + kernels::dot(self.slope, change))
+    fn block_hessian(&self, cols: Range<usize>, h: &mut [f64]) {
+        let (k, first) = (cols.len(), cols.start);
+        self.for_each_column(cols.clone(), |left, rows| {
+            self.for_each_column(cols.start..rows.end, |right, others| {
+                let (at, products) = self.columns.products(left, right);
+                for (a, b) in rows.clone().flat_map(|a| others.clone().map(move |b| (a, b))) {
+                    let value = match (self.between(self.places[a].1, self.places[b].1), &at) {
+                        (None, _) => 0.0,
+                        (Some(weights), None) => kernels::dot(weights, &products),
+                        (Some(weights), Some(at)) => kernels::sparse_dot(at, &products, weights),
+                    };
+                    h[(a - first) * k + b - first] = value;
+                    h[(b - first) * k + a - first] = value;
+                }
+            });
+        });
+    }
+
+    fn value(&self, w: &[f64], state: &[f64]) -> f64 {
+        let (n, q) = (self.columns.nrows, self.nresponses());
+        let both: Vec<f64> = self.slope.iter().zip(state).map(|(u, s)| u + s).collect();
+        let mut along = vec![0.0; q];
+        let mut value = 0.0;
+        self.for_each_column(0..w.len(), |column, own| {
+            let deltas = || own.clone().map(|k| w[k] - self.origin[k]);
+            if deltas().any(|d| d != 0.0) {
+                let (response, along) = (self.places[own.start].1, &mut along[..own.len()]);
+                self.columns.dot(column, &both[response * n..(response + own.len()) * n], along);
+                value += 0.5 * deltas().zip(&*along).map(|(d, a)| d * a).sum::<f64>();
+            }
+        });
+        value
     }
 
     fn energy(&self, _w: &[f64], _state: &[f64]) -> f64 {
@@ -252,9 +287,9 @@ mod tests {
             })
             .collect();
         let single: Vec<f64> = numbers(q * n, 3).iter().map(|v| v.abs()).collect();
-        // Columns 3 and 1 with all responses, then column 0 with the last one alone.
+        // Columns 3 and 1 with all responses, then column 0 without the second.
         let columns = [3, 1, 0];
-        let places = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 2)];
+        let places = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 2)];
         let (slope, delta) = (numbers(q * n, 4), numbers(places.len(), 5));
         for hessian in [Hessian::PerRow(coupled), Hessian::Diagonal(single)] {
             let mut change = vec![0.0; q * n];
@@ -266,25 +301,30 @@ mod tests {
             let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
             let expected = 0.5 * dot(&image, &change) + dot(&slope, &change);
             for gathered in [GatheredColumns::new(&dense, &columns), GatheredColumns::new(&sparse, &columns)] {
-                let model = CoupledRows::new(&gathered, &hessian, &places, &slope, 1.0);
-                let mut state = model.state();
-                for cols in [0..3, 3..6, 6..7] {
+                let origin = numbers(places.len(), 6);
+                let model = CoupledRows::new(&gathered, &hessian, &places, (&origin, &slope), 1.0);
+                let mut state = slope.clone();
+                for cols in [0..3, 3..6, 6..8] {
                     model.shift(&mut state, cols.clone(), &delta[cols]);
                 }
-                assert_abs_diff_eq!(model.value(&delta, &state), expected, epsilon = 1e-13);
+                let mut at_once = slope.clone();
+                model.shift_all(&mut at_once, &[0, 1, 2, 3, 4, 5, 6, 7], &delta);
+                at_once.iter().zip(&state).for_each(|(a, s)| assert_abs_diff_eq!(*a, *s, epsilon = 1e-13));
+                let w: Vec<f64> = origin.iter().zip(&delta).map(|(o, d)| o + d).collect();
+                assert_abs_diff_eq!(model.value(&w, &state), expected, epsilon = 1e-13);
                 let mut gradient = vec![0.0; places.len()];
-                model.block_gradient(&state, 0..7, &mut gradient);
-                let mut h = vec![0.0; 49];
-                model.block_hessian(0..7, &mut h);
-                assert_abs_diff_eq!(dot(&h[..7], &delta), {
-                    let along: Vec<f64> = (0..n).map(|i| x[3 * n + i] * image[i]).collect();
-                    along.iter().sum::<f64>()
-                }, epsilon = 1e-13);
+                model.block_gradient(&state, 0..8, &mut gradient);
+                let mut h = vec![0.0; 64];
+                model.block_hessian(0..8, &mut h);
                 for (k, &(c, t)) in places.iter().enumerate() {
                     let column = &x[columns[c] * n..(columns[c] + 1) * n];
                     let whole: Vec<f64> = (0..n).map(|i| slope[t * n + i] + image[t * n + i]).collect();
                     assert_abs_diff_eq!(gradient[k], dot(column, &whole), epsilon = 1e-13);
-                    assert_abs_diff_eq!(dot(&h[k * 7..(k + 1) * 7], &delta), dot(column, &image[t * n..(t + 1) * n]), epsilon = 1e-13);
+                    assert_abs_diff_eq!(
+                        dot(&h[k * 8..(k + 1) * 8], &delta),
+                        dot(column, &image[t * n..(t + 1) * n]),
+                        epsilon = 1e-13
+                    );
                 }
             }
         }

@@ -381,8 +381,10 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
         let (design, q) = (self.smooth.design(), self.q);
         let used: usize = taken.iter().map(|&key| self.coordinates(key).len()).sum();
         let is_rows = !matches!(model.products, Products::Gram { .. });
-        let most = gram_columns(design, self.penalty, q).min(MOST_COORDINATES);
-        let loosely = loose && (q == 1 || self.prefers_rows(used));
+        // Coordinates of their own have a factor that is kept with the products.
+        let splits = self.splits_rows();
+        let most = gram_columns(design, self.penalty, if splits { 1 } else { q }).min(MOST_COORDINATES);
+        let loosely = loose && (q == 1 || (!splits && self.prefers_rows(used)));
         let (in_rows, too_many) = match self.solver.form {
             Form::Gram => (false, false),
             Form::Residual => (true, true),
@@ -458,8 +460,9 @@ impl<'a, D: Design, L: Loss, P: BlockPenalty> Engine<'a, D, L, P> {
                 (state, sweeps)
             }
             Products::CoupledRows { part, places, .. } => {
-                let quadratic = CoupledRows::new(part, &model.hessian, places, &inner.u, inner.energy);
-                let mut state = quadratic.state();
+                let origin = w.clone();
+                let quadratic = CoupledRows::new(part, &model.hessian, places, (&origin, &inner.u), inner.energy);
+                let mut state = inner.u.clone();
                 let parts = (&mut model.curvatures, &mut model.factor);
                 (Vec::new(), self.descend_model(&quadratic, &blocks, parts, lambda, (&mut w, &mut state), stop))
             }
