@@ -277,6 +277,7 @@ pub trait Constrain: Estimator {
     {
         let (Bound::Loss(value) | Bound::SquaredResidual(value) | Bound::Penalty(value)) = bound;
         check_scalar("bound", value, 0.0, f64::MAX, "a finite number >= 0")?;
+        self.check_one_problem()?;
         if matches!(bound, Bound::SquaredResidual(_)) && !self.is_least_squares() {
             let reason = "a squared residual is not the loss here; use Bound::Loss";
             return Err(Error::Unsupported { argument: "bound", reason });
@@ -304,7 +305,7 @@ pub trait Constrain: Estimator {
     /// The Pareto curve at n points, from the path over [`Grid::auto`].
     ///
     /// # Errors
-    /// As [`FitPath::path`].
+    /// As [`FitPath::path`]; [`Error::Unsupported`] for penalties that are not convex, which have no such curve.
     ///
     /// ```
     /// use ndarray::array;
@@ -321,7 +322,12 @@ pub trait Constrain: Estimator {
         X: AsDesign + ?Sized,
         S: Data<Elem = f64>,
     {
+        self.check_one_problem()?;
         let path = self.path(x, y, Grid::auto(n))?;
+        if path.models().iter().any(|model| !model.certificate().is_convex) {
+            let reason = "it is not convex, and neither is the curve: chords and tangents bound nothing";
+            return Err(Error::Unsupported { argument: "penalty", reason });
+        }
         let points = path.models().iter().map(|model| {
             let (fitted, certificate) = (model.fitted(), model.certificate());
             let penalty = ((certificate.objective - fitted.loss) / fitted.lambda).max(0.0);

@@ -92,7 +92,9 @@ impl<Q: BlockPenalty> View<'_, '_, Q> {
             (self.smooth.design().ncols() as f64 * self.smooth.design().sq_norm(0) * self.smooth.loss().smoothness())
                 .clamp(f64::MIN_POSITIVE.sqrt(), f64::MAX.sqrt());
         let (first, lambda) = match (&options.method, kinked) {
-            (Method::Descent(solver), false) => solver.solve_towards(&self.problem(hint), &mut target, watch),
+            (Method::Descent(solver), false) if !self.penalty.couples_columns() => {
+                solver.solve_towards(&self.problem(hint), &mut target, watch)
+            }
             _ => {
                 let max = self.lambda_max();
                 let lambda = if max > 0.0 && max.is_finite() { 0.5 * max } else { hint };

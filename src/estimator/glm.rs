@@ -142,6 +142,10 @@ impl<E: LeastSquares, F: Shapes<E::Response>> Estimator for Glm<E, F> {
         self.estimator.path_prepared(prepared, lambdas, options, watch)
     }
 
+    fn check_one_problem(&self) -> Result<()> {
+        self.estimator.check_one_problem()
+    }
+
     fn is_least_squares(&self) -> bool {
         false
     }

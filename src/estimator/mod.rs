@@ -462,6 +462,12 @@ pub trait Estimator: Configure + Clone + Sync {
         self.clone()
     }
 
+    /// Rejects what is not one problem of one penalty but several in a row: bounds and tasks are not defined for it.
+    #[doc(hidden)]
+    fn check_one_problem(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether the loss is the squared one.
     #[doc(hidden)]
     fn is_least_squares(&self) -> bool {

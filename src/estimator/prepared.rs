@@ -25,6 +25,8 @@ pub struct Prepared<'a, P> {
     pub(super) smooth: Predictor<'a>,
     pub(super) penalty: WithFreeColumn<P>,
     pub(super) units: Units,
+    /// What a fit before has found, in the solver's units.
+    pub(super) pilot: Option<Vec<f64>>,
 }
 
 impl<'a, P: BlockPenalty> Prepared<'a, P> {
@@ -35,7 +37,7 @@ impl<'a, P: BlockPenalty> Prepared<'a, P> {
             units.total = smooth.loss().fenchel_young(&null.eta, &vec![0.0; null.eta.len()]);
             units.floor = smooth.value(&null) - units.total;
         }
-        Self { smooth, penalty, units }
+        Self { smooth, penalty, units, pilot: None }
     }
 
     /// What solvers are given. Unoptimised builds look at every penalty through the same pointer: one copy of every solver is

@@ -82,6 +82,11 @@ impl Reweighting {
         }
     }
 
+    /// Whether weights depend on λ, not on the coefficients alone.
+    fn follows_lambda(self) -> bool {
+        matches!(self, Self::Mcp { .. } | Self::Scad { .. })
+    }
+
     /// The new weight; `omega` is neither 0 nor ∞, which stay what they are.
     fn weight(self, omega: f64, lambda: f64, r: f64) -> f64 {
         match self {
@@ -106,7 +111,8 @@ impl Reweighting {
 /// The first round has the estimator's own weights at the same λ, unless there is a [`pilot`](Self::pilot). Rounds end at
 /// [`rounds`](Self::rounds) (default 5), or when the support is that of the round before. Norms are those that the solver
 /// sees: with `standardize(true)` of coefficients of columns with standard deviation 1. Of a sparse group lasso only the
-/// part of the groups has weights.
+/// part of the groups has weights. There is no form of it under a bound or over [`Tasks`](crate::estimator::Tasks), which are
+/// errors.
 ///
 /// ```
 /// use ndarray::{Array1, Array2};
@@ -145,13 +151,14 @@ impl<E: Weighted> Reweighted<E> {
         Self { estimator, reweighting, rounds: 1, pilot: Some(pilot_lambda) }
     }
 
-    /// Most rounds after the first fit or the pilot, at least 1. One is the one-step estimator of Zou and Li (2008).
+    /// Most rounds after the first fit or the pilot, at least 1. One is the one-step estimator of Zou and Li (2008), from the lasso.
     pub fn rounds(mut self, rounds: usize) -> Self {
         self.rounds = rounds;
         self
     }
 
-    /// The first weights come from one fit at this λ, in place of a fit at the λ of the model.
+    /// The first weights come from the coefficients of one fit at this λ, in place of a fit at the λ of the model. With
+    /// [`Reweighting::Mcp`] or [`Reweighting::Scad`], one round and λ = 0 here it is the one-step estimator of Zou and Li (2008).
     pub fn pilot(mut self, lambda: f64) -> Self {
         self.pilot = Some(lambda);
         self
@@ -183,6 +190,16 @@ impl<E: Weighted> Reweighted<E> {
             self.reweighting.weight(omega, lambda, norm2(&coefficients[cols.start * q..cols.end * q]))
         });
         Ok(self.estimator.clone().with_block_weights(weights.collect()).layout(prepared.nfeatures())?.penalty)
+    }
+
+    /// Gives the problem the weights of a pilot at this λ, where they depend on it.
+    fn from_pilot(&self, prepared: &mut Prepared<'_, E::Penalty>, lambda: f64) -> Result<()> {
+        if let Some(coefficients) = prepared.pilot.take() {
+            let penalty = self.penalty(prepared, lambda, &coefficients, prepared.nresponses());
+            prepared.pilot = Some(coefficients);
+            prepared.replace_penalty(penalty?);
+        }
+        Ok(())
     }
 
     /// The rounds at one λ after the first fit.
@@ -259,6 +276,11 @@ impl<E: Weighted> Estimator for Reweighted<E> {
         Self { estimator: self.estimator.of_rows(rows), ..self.clone() }
     }
 
+    fn check_one_problem(&self) -> Result<()> {
+        let reason = "the weights follow the fit at each λ: give an estimator the weights of a fit instead";
+        Err(Error::Unsupported { argument: "reweighting", reason })
+    }
+
     fn is_least_squares(&self) -> bool {
         self.estimator.is_least_squares()
     }
@@ -286,8 +308,12 @@ impl<E: Weighted> Estimator for Reweighted<E> {
         let mut prepared = self.estimator.prepare(training, watch)?;
         if let Some(pilot) = self.pilot {
             let solution = prepared.view().solve_from(pilot, Start::Zero, self.options(), watch);
-            let penalty = self.penalty(&prepared, pilot, &solution.coefficients, prepared.nresponses())?;
-            prepared.replace_penalty(penalty);
+            if self.reweighting.follows_lambda() {
+                prepared.pilot = Some(solution.coefficients);
+            } else {
+                let penalty = self.penalty(&prepared, pilot, &solution.coefficients, prepared.nresponses())?;
+                prepared.replace_penalty(penalty);
+            }
         }
         Ok(prepared)
     }
@@ -299,6 +325,7 @@ impl<E: Weighted> Estimator for Reweighted<E> {
         options: &Options,
         watch: &mut dyn Watch,
     ) -> Result<Fitted> {
+        self.from_pilot(prepared, lambda)?;
         let first = prepared.view().solve_from(lambda, Start::Zero, options, watch);
         self.refine(prepared, lambda, first, options, watch)
     }
@@ -310,6 +337,17 @@ impl<E: Weighted> Estimator for Reweighted<E> {
         options: &Options,
         watch: &mut dyn Watch,
     ) -> Result<Vec<Fitted>> {
+        if prepared.pilot.is_some() {
+            // Each λ has a penalty of its own from the start.
+            let mut fitted = Vec::with_capacity(lambdas.len());
+            for &lambda in lambdas {
+                fitted.push(self.fit_prepared(prepared, lambda, options, watch)?);
+                if fitted.last().is_some_and(|model: &Fitted| model.status == Status::Cancelled) {
+                    break;
+                }
+            }
+            return Ok(fitted);
+        }
         // The first fits as a path, which is quicker than one by one, without their zeros.
         let mut firsts = Vec::with_capacity(lambdas.len());
         prepared.view().walk(lambdas, options, watch, &mut |lambda, mut solution| {
@@ -334,3 +372,45 @@ impl<E: Weighted> Estimator for Reweighted<E> {
 }
 
 impl<E: Weighted + LeastSquares> LeastSquares for Reweighted<E> {}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2};
+
+    use super::*;
+    use crate::constrained::Constrain;
+    use crate::estimator::{FitTasks, Tasks};
+    use crate::path::{FitPath, Grid};
+
+    fn data() -> (Array2<f64>, Array1<f64>) {
+        let x = Array2::from_shape_fn((40, 5), |(i, j)| ((i * i * (j + 2) + 5 * i * j) % 17) as f64 / 8.0 - 1.0);
+        let y = Array1::from_shape_fn(40, |i| 2.0 * x[[i, 0]] - x[[i, 2]] + 0.1 * ((i * i * i) % 7) as f64);
+        (x, y)
+    }
+
+    #[test]
+    fn a_pilot_gives_the_weights_of_the_curve_at_the_lambda_of_the_model() {
+        let (x, y) = data();
+        let (lambda, gamma) = (0.3, 3.0);
+        let pilot = Lasso::new(0.0).tolerance(1e-12).fit(&x, &y).unwrap();
+        let weights = pilot.coefficients().mapv(|w| (1.0 - w.abs() / (gamma * lambda)).max(0.0)).to_vec();
+        let by_hand = Lasso::new(lambda).weights(weights).tolerance(1e-10).fit(&x, &y).unwrap();
+        let one_step = Reweighted::new(Lasso::new(lambda), Reweighting::Mcp { gamma }).pilot(0.0).rounds(1);
+        let one_step = one_step.tolerance(1e-10);
+        let path = one_step.path(&x, &y, Grid::values(vec![0.5, lambda])).unwrap();
+        for model in [&one_step.fit(&x, &y).unwrap(), &path.models()[1]] {
+            assert!((&model.coefficients() - &by_hand.coefficients()).iter().all(|d| d.abs() < 1e-6));
+        }
+    }
+
+    #[test]
+    fn rounds_have_no_bound_and_no_tasks() {
+        let (x, y) = data();
+        let rounds = Reweighted::new(Lasso::new(0.1), Reweighting::Log { epsilon: 0.1 });
+        let refused = |error: Error| matches!(error, Error::Unsupported { argument: "reweighting", .. });
+        assert!(refused(rounds.fit_budget(&x, &y, 1.0).unwrap_err()));
+        assert!(refused(rounds.pareto(&x, &y, 5).unwrap_err()));
+        let tasks = Tasks::new().task("a", &x, &y).unwrap();
+        assert!(refused(rounds.fit_tasks(&tasks).unwrap_err()));
+    }
+}

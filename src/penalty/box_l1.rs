@@ -5,7 +5,8 @@ use crate::partition::Partition;
 use crate::penalty::{BlockPenalty, ratio, threshold};
 use crate::prox;
 
-/// `Ω(w) = Σ_j ω_j |w_j|` with `low_j ≤ w_j ≤ high_j` and `low_j ≤ 0 ≤ high_j`, for every response.
+/// `Ω(w) = Σ_j ω_j |w_j|` with `low_j ≤ w_j ≤ high_j` and `low_j ≤ 0 ≤ high_j`, for every response. With `standardize(true)` the
+/// bounds are those of the coefficients of the standardised columns.
 ///
 /// ```
 /// use sparsereg::penalty::{BlockPenalty, BoxL1};

@@ -6,7 +6,8 @@ use crate::penalty::{BlockPenalty, Pattern};
 use crate::prox;
 
 /// `Ω(w) = 0` where `w ≥ 0` and `Σ_j w_j = r`, ∞ elsewhere, for every response: weights of a mixture, a portfolio, a synthetic
-/// control. λ has no meaning; there is none at which all coefficients are zero.
+/// control. λ has no meaning; there is none at which all coefficients are zero. With `standardize(true)` the sum is that of the
+/// coefficients of the standardised columns.
 ///
 /// ```
 /// use ndarray::array;

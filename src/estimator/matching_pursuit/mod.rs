@@ -277,9 +277,12 @@ impl OrthogonalMatchingPursuit {
             return Err(Error::Unsupported { argument: "loss", reason });
         };
         let stopping = self.options.method.stopping();
+        let (q, n) = (prepared.units.nresponses, prepared.units.nobservations as f64);
+        // The rows that moments are made into stand for others: their squares have the same mean, not the same sum.
+        let unit = (n / smooth.design().nrows() as f64).sqrt();
         let rules = Rules {
             atoms: self.atoms,
-            residual_norm: self.residual_norm,
+            residual_norm: self.residual_norm.map(|epsilon| epsilon / unit),
             relative_residual: self.relative_residual,
             mean_loss: self.mean_loss,
             correlation: self.correlation,
@@ -288,7 +291,6 @@ impl OrthogonalMatchingPursuit {
             time_limit: stopping.time_limit,
         };
         let trace = pursue(smooth.design(), squared.y(), groups.as_deref(), rules)?;
-        let (q, n) = (prepared.units.nresponses, smooth.design().nrows() as f64);
         let (mut models, mut correlations, mut norms) = (Vec::new(), Vec::new(), Vec::new());
         let count = trace.steps.len();
         for (number, step) in trace.steps.into_iter().enumerate() {
@@ -411,5 +413,25 @@ impl<M: Model> fmt::Display for PursuitPath<M> {
             writeln!(f, "{k:>7} {enters:>7} {norm:>14} {left:>14} {explained:>8.4}")?;
         }
         writeln!(f, "{}", self.stop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2, Ix1};
+
+    use super::*;
+
+    #[test]
+    fn residual_norms_of_moments_are_those_of_the_rows() {
+        let x = Array2::from_shape_fn((40, 5), |(i, j)| ((i * i * (j + 2) + 5 * i * j) % 17) as f64);
+        let y = Array1::from_shape_fn(40, |i| 2.0 * x[[i, 0]] - x[[i, 2]] + ((i * i * i) % 7) as f64);
+        let pursuit = OrthogonalMatchingPursuit::default().residual_norm(20.0);
+        let rows = pursuit.path(&x, &y).unwrap();
+        let moments = pursuit.path_moments::<Ix1>(&Moments::new(&x, &y).unwrap()).unwrap();
+        assert_eq!(rows.atoms(), moments.atoms());
+        for (a, b) in rows.residual_norms().iter().zip(moments.residual_norms()) {
+            assert!((a - b).abs() < 1e-9 * a);
+        }
     }
 }

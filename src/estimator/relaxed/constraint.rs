@@ -72,6 +72,14 @@ impl<P: BlockPenalty> BlockPenalty for Constraint<'_, P> {
         if balanced { 0.0 } else { f64::INFINITY }
     }
 
+    fn conjugate_block(&self, b: usize, _lambda: f64, g: &[f64]) -> f64 {
+        if self.is_unconstrained(b) {
+            return if g.iter().all(|&g| g == 0.0) { 0.0 } else { f64::INFINITY };
+        }
+        // Bounds on both sides can hold against any gradient.
+        self.with(b, g, |block, g| self.inner.conjugate_block(block, 0.0, g)).0
+    }
+
     fn kkt_block(&self, b: usize, _lambda: f64, w: &[f64], g: &[f64]) -> f64 {
         if self.is_unconstrained(b) {
             return g.iter().map(|g| g * g).sum::<f64>().sqrt();

@@ -94,8 +94,8 @@ pub(super) fn run<E: Estimator>(
     let (n, p) = (design.nrows(), design.ncols());
     let scoring = estimator.options().scoring.unwrap_or_else(|| estimator.default_scoring());
     estimator.check_scoring(scoring)?;
-    let prepared = relaxed.prepare(design.reborrow(), y)?;
-    let pairs = relaxed.pairs(&prepared, (n, p), grid)?;
+    let mut prepared = relaxed.prepare(design.reborrow(), y, &mut ())?;
+    let pairs = relaxed.pairs(&mut prepared, (n, p), grid)?;
     let lambdas: Vec<f64> = pairs.iter().map(|pair| pair.penalized.lambda).collect();
     let splits = folds.splits(n)?;
     let (q, classes) = pairs
@@ -157,8 +157,10 @@ fn predictions<E: Estimator>(
     classes: &[Vec<f64>],
 ) -> Result<(Array3<f64>, Vec<Status>)> {
     let (training, options) = fold_training(estimator, design, y, (fold, split), classes)?;
-    let prepared = training.arrange(estimator.layout(design.ncols())?)?;
-    let pairs = relax(&prepared, prepared.solve_path(lambdas, &options, &mut ()), &options, &mut ())?;
+    let own = estimator.of_rows(&split.train);
+    let mut prepared = own.prepare(training, &mut ())?;
+    let path = own.path_prepared(&mut prepared, lambdas, &options, &mut ())?;
+    let pairs = relax(&prepared, path, &options, &mut ())?;
     let (test, rows) = (design.select_rows(&split.test)?, split.test.len());
     let q = pairs.first().map_or(1, |pair| pair.refit.coefficients.dim().1);
     let offset = &estimator.options().offset;

@@ -6,7 +6,7 @@ use ndarray::{ArrayBase, ArrayView2, Data};
 
 use crate::cross_validation::Folds;
 use crate::design::{AnyDesign, AsDesign, LinearOperator};
-use crate::error::{Result, check_scalar};
+use crate::error::{Error, Result, check_scalar};
 use crate::estimator::prepared::Prepared;
 use crate::estimator::training::Training;
 use crate::estimator::{Configure, Estimator, Fitted, Model, Options, Shape};
@@ -25,7 +25,8 @@ use refit::OnSupport;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RefitStatus {
-    /// The one best fit on the support.
+    /// The one best fit on the support: its columns are independent. (A loss with flat pieces, as the quantile loss and the squared
+    /// hinge, may have others all the same; nobody looks for them.)
     Unique,
     /// A best fit, but not the only one: the columns of the support (with that of the intercept) depend linearly on each other,
     /// as always when there are more of them than observations. The coefficients are where the solver came to from
@@ -75,7 +76,8 @@ impl<E: Estimator> Relax for E {}
 ///
 /// W_λ minimises `F + λΩ`; its support S are the features with a coefficient that is not zero (in any response or class), so for group penalties
 /// the columns of the active groups, for multi-task penalties the active rows. W_refit minimises F alone over the features of S; constraints
-/// such as signs stay. φ = 1 is the penalised fit, φ = 0 the one that is debiased by a refit.
+/// such as signs and bounds stay, equal coefficients (fused lasso, SLOPE) and a low rank (trace norm) do not. φ = 1 is the penalised
+/// fit, φ = 0 the one that is debiased by a refit.
 ///
 /// A refit is a fit without a penalty, with all that this means: see [`RefitStatus`]. Where it is not unique or does not exist,
 /// as with more features than observations or classes that are separated, it is finite all the same, and
@@ -141,10 +143,10 @@ impl<E: Estimator> Relaxed<E> {
         check_phi(self.phi)?;
         let estimator = &self.estimator;
         check_scalar("lambda", estimator.lambda(), 0.0, f64::MAX, "a finite number >= 0")?;
-        let prepared = self.prepare(x.as_design()?, E::Response::matrix(y.view()))?;
-        let penalized = prepared.solve(estimator.lambda(), estimator.options(), watch);
+        let mut prepared = self.prepare(x.as_design()?, E::Response::matrix(y.view()), watch)?;
+        let penalized = estimator.fit_prepared(&mut prepared, estimator.lambda(), estimator.options(), watch)?;
         let mut pairs = relax(&prepared, vec![penalized], estimator.options(), watch)?;
-        let Some(pair) = pairs.pop() else { return Err(crate::Error::Empty { argument: "lambda" }) };
+        let Some(pair) = pairs.pop() else { return Err(Error::Empty { argument: "lambda" }) };
         estimator.options().accept(pair.model(estimator, &prepared, self.phi)?)
     }
 
@@ -160,8 +162,8 @@ impl<E: Estimator> Relaxed<E> {
         check_phi(self.phi)?;
         let design = x.as_design()?;
         let (n, p) = (design.nrows(), design.ncols());
-        let prepared = self.prepare(design, E::Response::matrix(y.view()))?;
-        let pairs = self.pairs(&prepared, (n, p), grid)?;
+        let mut prepared = self.prepare(design, E::Response::matrix(y.view()), &mut ())?;
+        let pairs = self.pairs(&mut prepared, (n, p), grid)?;
         let models = pairs.iter().map(|pair| pair.model(&self.estimator, &prepared, self.phi));
         Ok(Path::new(models.collect::<Result<_>>()?))
     }
@@ -203,17 +205,29 @@ impl<E: Estimator> Relaxed<E> {
         cross_validation::run(self, &x.as_design()?, E::Response::matrix(y.view()), folds, grid, phis)
     }
 
-    fn prepare<'a>(&self, x: AnyDesign<'a>, y: ArrayView2<'_, f64>) -> Result<Prepared<'a, E::Penalty>> {
+    fn prepare<'a>(
+        &self,
+        x: AnyDesign<'a>,
+        y: ArrayView2<'_, f64>,
+        watch: &mut dyn Watch,
+    ) -> Result<Prepared<'a, E::Penalty>> {
         let training: Training<'a> = self.estimator.training(x, y, self.estimator.options())?;
-        let layout = self.estimator.layout(training.nfeatures())?;
-        training.arrange(layout)
+        let prepared = self.estimator.prepare(training, watch)?;
+        // What is left of it at λ = 0 is a constraint that is not one of single coefficients.
+        let penalty = prepared.penalty();
+        if penalty.couples_columns() && (0..penalty.partition().len()).any(|b| !penalty.is_free(b, 0.0)) {
+            let reason = "it is a constraint that couples all features, and no refit keeps it";
+            return Err(Error::Unsupported { argument: "penalty", reason });
+        }
+        Ok(prepared)
     }
 
     /// Both fits at every λ of the grid.
-    fn pairs(&self, prepared: &Prepared<'_, E::Penalty>, (n, p): (usize, usize), grid: Grid) -> Result<Vec<Pair>> {
+    fn pairs(&self, prepared: &mut Prepared<'_, E::Penalty>, (n, p): (usize, usize), grid: Grid) -> Result<Vec<Pair>> {
         let lambdas = grid.resolve(prepared.lambda_max(), n, p)?;
         let options = self.estimator.options();
-        relax(prepared, prepared.solve_path(&lambdas, options, &mut ()), options, &mut ())
+        let path = self.estimator.path_prepared(prepared, &lambdas, options, &mut ())?;
+        relax(prepared, path, options, &mut ())
     }
 }
 
@@ -335,5 +349,46 @@ impl<M: Model + fmt::Display> fmt::Display for RelaxedModel<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "φ {}   refit {}", self.phi, self.refit_status)?;
         write!(f, "{}", self.model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2, Axis};
+
+    use super::*;
+    use crate::estimator::{BoxLasso, Lasso, Penalized, Reweighted, Reweighting};
+    use crate::penalty::Simplex;
+
+    fn data() -> (Array2<f64>, Array1<f64>) {
+        let x = Array2::from_shape_fn((30, 4), |(i, j)| ((i * i * (j + 2) + 5 * i * j) % 17) as f64 / 8.0 - 1.0);
+        let y = Array1::from_shape_fn(30, |i| 2.0 * x[[i, 0]] - x[[i, 2]] + 0.1 * ((i * i * i) % 7) as f64);
+        (x, y)
+    }
+
+    #[test]
+    fn bounds_stay_where_they_hold_against_the_gradient() {
+        let (x, y) = data();
+        let model = BoxLasso::new(0.05).bounds(-0.5, 1.0).tolerance(1e-10).relaxed(0.0).fit(&x, &y).unwrap();
+        let chosen = x.select(Axis(1), &model.penalized().support());
+        let alone = BoxLasso::new(0.0).bounds(-0.5, 1.0).tolerance(1e-10).fit(&chosen, &y).unwrap();
+        assert_eq!(model.refit().coefficients()[0], 1.0);
+        for (&j, w) in model.penalized().support().iter().zip(alone.coefficients()) {
+            assert!((model.refit().coefficients()[j] - w).abs() < 1e-5);
+        }
+        let simplex = Penalized::new(1.0, Simplex::new(4, 1.0).unwrap()).relaxed(0.0);
+        assert!(matches!(simplex.fit(&x, &y), Err(Error::Unsupported { argument: "penalty", .. })));
+    }
+
+    #[test]
+    fn the_penalised_fit_is_that_of_the_estimator() {
+        let (x, y) = data();
+        for estimator in [
+            Reweighted::new(Lasso::new(0.2), Reweighting::Log { epsilon: 0.1 }),
+            Reweighted::adaptive(Lasso::new(0.2), 0.0, 1.0),
+        ] {
+            let (model, alone) = (estimator.clone().relaxed(1.0).fit(&x, &y).unwrap(), estimator.fit(&x, &y).unwrap());
+            assert_eq!(model.model().coefficients(), alone.coefficients());
+        }
     }
 }

@@ -146,6 +146,7 @@ impl<'t, P: crate::penalty::BlockPenalty> Joint<'t, P> {
     pub fn new<E: LeastSquares<Penalty = P>>(estimator: &E, tasks: &'t Tasks<'_>) -> Result<Self> {
         let options = estimator.options();
         options.check()?;
+        estimator.check_one_problem()?;
         let of_tasks = "observations belong to tasks: give it to each Task";
         for (argument, given) in
             [("sample_weights", options.sample_weights.is_some()), ("offset", options.offset.is_some())]
