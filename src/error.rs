@@ -52,7 +52,7 @@ pub enum Error {
         value: f64,
     },
     /// A value lies outside the range that the argument documents.
-    #[error("`{argument}`{} is {value}, expected {expected}", At(index))]
+    #[error("`{argument}`{} is {}, expected {expected}", At(index), Short(*value))]
     OutOfRange {
         /// Name of the argument.
         argument: &'static str,
@@ -271,6 +271,20 @@ struct At<'a>(&'a [usize]);
 impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, "{:?}", self.0) }
+    }
+}
+
+/// Prints a number; one of many digits before or zeros behind the point in powers of ten.
+struct Short(f64);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.0.abs();
+        if size == 0.0 || size.is_nan() || (1e-5..1e17).contains(&size) {
+            write!(f, "{}", self.0)
+        } else {
+            write!(f, "{:e}", self.0)
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Design, LinearOperator, by_columns, responses};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_scalar};
 use crate::kernels;
 
 /// A [`LinearOperator`] as a [`Design`], so that estimators take it: column j is `X e_j`, and what is asked of some columns
@@ -163,6 +163,7 @@ const TRIALS: usize = 3;
 ///
 /// # Errors
 /// [`Error::NotAdjoint`] with the two inner products; they are NaN if elements of a result were not written or are not finite.
+/// [`Error::OutOfRange`] for a tolerance that is negative or not finite.
 ///
 /// ```
 /// use sparsereg::Error;
@@ -177,6 +178,7 @@ const TRIALS: usize = 3;
 /// assert!(matches!(check_adjoint(&Wrong, 1, 1e-10), Err(Error::NotAdjoint { .. })));
 /// ```
 pub fn check_adjoint<O: LinearOperator + ?Sized>(x: &O, seed: u64, tolerance: f64) -> Result<()> {
+    check_scalar("tolerance", tolerance, 0.0, f64::MAX, "a finite number >= 0")?;
     let (n, p) = (x.nrows(), x.ncols());
     // splitmix64 (Steele, Lea & Flood 2014), in (−1, 1)
     let mut state = seed;

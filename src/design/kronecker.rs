@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 /// * `X ⊗ I_m` ([`interleaved`](Self::interleaved)): row i·m + t and column j·m + t. The coefficients of a feature stand
 ///   together, as groups across responses want them.
 ///
+/// To a fit it is one response: an intercept is one for all of them, and standardising counts the zeros of the others. Centre
+/// X and the responses first and turn the intercept off to get what a fit of m responses gives.
+///
 /// Nothing is repeated: a pass is one pass over X with m times as many right-hand sides.
 ///
 /// ```
@@ -36,7 +39,7 @@ impl<D: Design> Kronecker<D> {
     /// `I_m ⊗ X`.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] for m = 0.
+    /// [`Error::OutOfRange`] for m = 0, and for one with which rows or columns cannot be counted.
     pub fn blocks(inner: D, m: usize) -> Result<Self> {
         Self::new(inner, m, false)
     }
@@ -44,7 +47,7 @@ impl<D: Design> Kronecker<D> {
     /// `X ⊗ I_m`.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] for m = 0.
+    /// As [`blocks`](Self::blocks).
     ///
     /// ```
     /// use ndarray::array;
@@ -62,6 +65,10 @@ impl<D: Design> Kronecker<D> {
     fn new(inner: D, m: usize, interleaved: bool) -> Result<Self> {
         if m == 0 {
             return Err(Error::OutOfRange { argument: "m", index: vec![], value: 0.0, expected: "1, 2, …" });
+        }
+        if m.checked_mul(inner.nrows().max(inner.ncols())).is_none() {
+            let expected = "so few that rows and columns can be counted";
+            return Err(Error::OutOfRange { argument: "m", index: vec![], value: m as f64, expected });
         }
         Ok(Self { inner, m, interleaved })
     }

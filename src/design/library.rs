@@ -3,6 +3,9 @@
 use super::{AsDesign, Dense, Design, Element, Interactions, LinearOperator, Terms};
 use crate::error::{Error, Result, check_length};
 
+/// A power beyond this is 0, 1 or overflows for all but numbers next to ±1, and each lists its factors.
+const MOST_DEGREE: usize = 1000;
+
 /// Functions of some variables among which a sparse regression is to choose, as in the sparse identification of nonlinear
 /// dynamics (Brunton, Proctor & Kutz, PNAS 113, 2016): monomials, and sines and cosines of multiples of each variable.
 /// There is no constant: that is the intercept.
@@ -67,6 +70,10 @@ impl Library {
         if self.degree == 0 {
             return Err(Error::OutOfRange { argument: "degree", index: vec![], value: 0.0, expected: "1, 2, …" });
         }
+        if self.degree > MOST_DEGREE {
+            let (index, value, expected) = (vec![], self.degree as f64, "at most 1000");
+            return Err(Error::OutOfRange { argument: "degree", index, value, expected });
+        }
         let mut list: Vec<Vec<usize>> = (p..all).map(|j| vec![j]).collect();
         match self.mixed {
             true => list.extend(Terms::polynomial(p, self.degree)?.iter()),
@@ -79,7 +86,7 @@ impl Library {
     ///
     /// # Errors
     /// [`Error::Length`] unless there is a name for each variable; [`Error::Empty`] without variables and
-    /// [`Error::OutOfRange`] for degree 0 or more terms than can be listed.
+    /// [`Error::OutOfRange`] for degree 0 or above 1000, or more terms than can be listed.
     pub fn names<S: AsRef<str>>(&self, variables: &[S]) -> Result<Vec<String>> {
         check_length("variables", self.nvariables, variables.len())?;
         let mut stored: Vec<String> = variables.iter().map(|name| name.as_ref().to_owned()).collect();

@@ -54,6 +54,7 @@ impl Terms {
     /// # Ok::<(), sparsereg::Error>(())
     /// ```
     pub fn up_to(nfeatures: usize, order: usize) -> Result<Self> {
+        Self::check_features(nfeatures)?;
         let all: Vec<usize> = (0..nfeatures).collect();
         Self::among(nfeatures, order, &all)
     }
@@ -92,6 +93,7 @@ impl Terms {
     /// # Ok::<(), sparsereg::Error>(())
     /// ```
     pub fn polynomial(nfeatures: usize, degree: usize) -> Result<Self> {
+        Self::check_features(nfeatures)?;
         let all: Vec<u32> = (0..nfeatures as u32).collect();
         Self::products(nfeatures, &all, degree, true)
     }
@@ -263,6 +265,15 @@ impl Terms {
         }
     }
 
+    /// Before anything is listed.
+    fn check_features(nfeatures: usize) -> Result<()> {
+        if nfeatures as f64 > MOST {
+            let (index, value, expected) = (vec![], nfeatures as f64, "at most 2³¹");
+            return Err(Error::OutOfRange { argument: "nfeatures", index, value, expected });
+        }
+        Ok(())
+    }
+
     /// All features, and the products of 2 to `order` of those in `features`.
     fn products(nfeatures: usize, features: &[u32], order: usize, repeats: bool) -> Result<Self> {
         if nfeatures == 0 {
@@ -340,6 +351,7 @@ mod tests {
     fn wrong_terms_are_refused() {
         assert!(matches!(Terms::pairs(0), Err(Error::Empty { .. })));
         assert!(matches!(Terms::up_to(3, 0), Err(Error::OutOfRange { argument: "order", .. })));
+        assert!(matches!(Terms::pairs(usize::MAX), Err(Error::OutOfRange { argument: "nfeatures", .. })));
         assert!(matches!(Terms::up_to(10_000, 4), Err(Error::OutOfRange { argument: "order", .. })));
         assert!(matches!(Terms::polynomial(3, usize::MAX), Err(Error::OutOfRange { argument: "order", .. })));
         assert!(matches!(Terms::among(3, 2, &[0, 3]), Err(Error::Index { position: 1, index: 3, len: 3, .. })));

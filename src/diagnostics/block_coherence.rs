@@ -50,7 +50,7 @@ pub struct BlockCoherence {
 /// # Ok::<(), sparsereg::Error>(())
 /// ```
 pub fn block_coherence<X: AsDesign + ?Sized>(x: &X, groups: &Groups) -> Result<BlockCoherence> {
-    let x = x.as_design()?;
+    let x = unit_columns::design(x)?;
     let (n, p) = (x.nrows(), x.ncols());
     check_groups(groups, p)?;
     let norms = unit_columns::checked_norms(&x)?;

@@ -38,7 +38,7 @@ pub struct Coherence {
 /// # Ok::<(), sparsereg::Error>(())
 /// ```
 pub fn mutual_coherence<X: AsDesign + ?Sized>(x: &X) -> Result<Coherence> {
-    let x = x.as_design()?;
+    let x = unit_columns::design(x)?;
     let (n, p) = (x.nrows(), x.ncols());
     let norms = unit_columns::checked_norms(&x)?;
     let width = unit_columns::tile_width(n);
@@ -166,7 +166,7 @@ mod tests {
 
     use super::super::test_matrices::{hadamard_identity, icosahedron, mercedes, random};
     use super::*;
-    use crate::design::{Columns, Csc, Dense};
+    use crate::design::{Columns, Csc, Dense, Standardized};
 
     fn naive(x: &Array2<f64>) -> f64 {
         let mut best = 0.0_f64;
@@ -215,6 +215,17 @@ mod tests {
             assert_eq!(bound.largest, 1);
         }
         assert!(passed > 0);
+    }
+
+    #[test]
+    fn columns_far_from_zero_are_centred_before_they_are_multiplied() {
+        let centred = random(4, 12, 5);
+        let means = vec![1e7; 5];
+        let x = Dense::from_columns(centred.t().iter().map(|v| v + 1e7).collect(), 12, 5).unwrap();
+        let view = Standardized::new(x, Some(means), None).unwrap();
+        let plain = view.materialize().unwrap();
+        let (found, truth) = (mutual_coherence(&view).unwrap(), mutual_coherence(&plain).unwrap());
+        assert!((found.value - truth.value).abs() <= truth.rounding && found.pair == truth.pair);
     }
 
     #[test]

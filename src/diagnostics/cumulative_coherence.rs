@@ -34,7 +34,7 @@ pub struct CumulativeCoherence {
 /// # Ok::<(), sparsereg::Error>(())
 /// ```
 pub fn cumulative_coherence<X: AsDesign + ?Sized>(x: &X, largest: usize) -> Result<CumulativeCoherence> {
-    let x = x.as_design()?;
+    let x = unit_columns::design(x)?;
     let (n, p) = (x.nrows(), x.ncols());
     if largest == 0 || largest >= p {
         let expected = "at least 1 and less than the number of columns";

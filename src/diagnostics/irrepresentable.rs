@@ -48,7 +48,7 @@ pub struct Irrepresentable {
 /// # Ok::<(), sparsereg::Error>(())
 /// ```
 pub fn irrepresentable<X: AsDesign + ?Sized>(x: &X, support: &[usize], signs: &[f64]) -> Result<Irrepresentable> {
-    let x = x.as_design()?;
+    let x = unit_columns::design(x)?;
     let p = x.ncols();
     if support.is_empty() {
         return Err(Error::Empty { argument: "support" });
@@ -122,7 +122,7 @@ pub fn group_irrepresentable<X: AsDesign + ?Sized>(
     coefficients: &[f64],
     weights: Option<&[f64]>,
 ) -> Result<GroupIrrepresentable> {
-    let x = x.as_design()?;
+    let x = unit_columns::design(x)?;
     check_groups(groups, x.ncols())?;
     check_length("coefficients", x.ncols(), coefficients.len())?;
     check_finite("coefficients", coefficients)?;

@@ -120,7 +120,7 @@ impl RestrictedIsometry {
     /// # Ok::<(), sparsereg::Error>(())
     /// ```
     pub fn exhaustive<X: AsDesign + ?Sized>(&self, x: &X) -> Result<IsometryConstant> {
-        let x = x.as_design()?;
+        let x = unit_columns::design(x)?;
         let blocks = (0..x.ncols()).map(|j| vec![j]).collect();
         self.all(&x, blocks, "columns")
     }
@@ -142,7 +142,7 @@ impl RestrictedIsometry {
     /// # Ok::<(), sparsereg::Error>(())
     /// ```
     pub fn exhaustive_groups<X: AsDesign + ?Sized>(&self, x: &X, groups: &Groups) -> Result<IsometryConstant> {
-        let x = x.as_design()?;
+        let x = unit_columns::design(x)?;
         check_groups(groups, x.ncols())?;
         self.all(&x, members(groups), "groups")
     }
@@ -162,7 +162,7 @@ impl RestrictedIsometry {
     /// # Ok::<(), sparsereg::Error>(())
     /// ```
     pub fn lower_bound<X: AsDesign + ?Sized>(&self, x: &X, draws: usize, seed: u64) -> Result<IsometryLowerBound> {
-        let x = x.as_design()?;
+        let x = unit_columns::design(x)?;
         let blocks = (0..x.ncols()).map(|j| vec![j]).collect();
         self.some(&x, blocks, draws, seed)
     }
@@ -187,7 +187,7 @@ impl RestrictedIsometry {
         draws: usize,
         seed: u64,
     ) -> Result<IsometryLowerBound> {
-        let x = x.as_design()?;
+        let x = unit_columns::design(x)?;
         check_groups(groups, x.ncols())?;
         self.some(&x, members(groups), draws, seed)
     }

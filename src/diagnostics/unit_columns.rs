@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::design::{AnyDesign, Design, LinearOperator};
+use crate::design::{AnyDesign, AsDesign, Design, LinearOperator};
 use crate::error::{Error, Result};
 
 /// Norms whose squares neither vanish nor overflow, with room for a sum of products.
@@ -13,6 +13,63 @@ const TILE_VALUES: usize = 1 << 22;
 
 /// Columns on a side of a tile: products of 256 columns run at the speed of the machine.
 const TILE_COLUMNS: usize = 256;
+
+/// The design, in a form whose products of columns are as exact as [`cosine_error`] says. A view that centres columns far from
+/// zero takes them from sums that cancel, and its norms do not: where the two differ products are formed from the columns.
+pub(super) fn design<X: AsDesign + ?Sized>(x: &X) -> Result<AnyDesign<'_>> {
+    let x = x.as_design()?;
+    if !matches!(x, AnyDesign::Custom(_) | AnyDesign::Owned(_)) {
+        return Ok(x);
+    }
+    let squares = x.sq_norms().unwrap_or_else(|| (0..x.ncols()).map(|j| x.sq_norm(j)).collect());
+    let slack = cosine_error(x.nrows());
+    let exact = squares.iter().enumerate().all(|(j, square)| {
+        let mut product = [0.0];
+        x.cross_gram(&[j], &[j], &mut product);
+        (product[0] - square).abs() <= slack * square
+    });
+    Ok(if exact { x } else { AnyDesign::Owned(Box::new(Formed(x))) })
+}
+
+/// A design whose products are those of its columns.
+struct Formed<'a>(AnyDesign<'a>);
+
+impl LinearOperator for Formed<'_> {
+    fn nrows(&self) -> usize {
+        self.0.nrows()
+    }
+
+    fn ncols(&self) -> usize {
+        self.0.ncols()
+    }
+
+    fn apply(&self, w: &[f64], eta: &mut [f64]) {
+        self.0.apply(w, eta);
+    }
+
+    fn transpose_apply(&self, r: &[f64], out: &mut [f64]) {
+        self.0.transpose_apply(r, out);
+    }
+}
+
+/// Without `cross_gram`: the default forms the columns.
+impl Design for Formed<'_> {
+    fn dot(&self, cols: Range<usize>, r: &[f64], out: &mut [f64]) {
+        self.0.dot(cols, r, out);
+    }
+
+    fn axpy(&self, cols: Range<usize>, delta: &[f64], eta: &mut [f64]) {
+        self.0.axpy(cols, delta, eta);
+    }
+
+    fn sq_norm(&self, col: usize) -> f64 {
+        self.0.sq_norm(col)
+    }
+
+    fn column(&self, col: usize, out: &mut [f64]) {
+        self.0.column(col, out);
+    }
+}
 
 /// ‖x_j‖, not checked.
 pub(super) fn norms(x: &AnyDesign<'_>) -> Vec<f64> {

@@ -214,8 +214,19 @@ impl<'a> Training<'a> {
                     self.design.column(j, &mut column);
                     let far = |x: &f64| (x - mean).abs() > CONSTANT * mean.abs();
                     if !sd.is_finite() || column.iter().any(far) {
-                        let expected = REPRESENTABLE;
-                        return Err(Error::OutOfRange { argument: "x", index: vec![0, j], value: column[0], expected });
+                        // The value that is to blame: in a design of the user's own it may be no number.
+                        let worst = |best: usize, i: usize| {
+                            let further = (column[i] - mean).abs() > (column[best] - mean).abs();
+                            let better = column[best].is_finite() && (further || !column[i].is_finite());
+                            if better { i } else { best }
+                        };
+                        let at = (0..n).fold(0, worst);
+                        let (argument, index, value) = ("x", vec![at, j], column[at]);
+                        return Err(if value.is_finite() {
+                            Error::OutOfRange { argument, index, value, expected: REPRESENTABLE }
+                        } else {
+                            Error::NotFinite { argument, index, value }
+                        });
                     }
                 }
                 if sd <= CONSTANT * mean.abs() {

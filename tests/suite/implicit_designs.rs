@@ -169,7 +169,9 @@ fn kronecker_products_with_the_identity() {
             Array2::from_shape_fn((5 * m, 3 * m), |(i, j)| if i % m == j % m { x[[i / m, j / m]] } else { 0.0 });
         views_obey("X ⊗ I", &Kronecker::interleaved(&sparse(&x), m).unwrap(), &interleaved);
     }
-    assert!(matches!(Kronecker::blocks(x.as_design().unwrap(), 0), Err(Error::OutOfRange { argument: "m", .. })));
+    for m in [0, usize::MAX] {
+        assert!(matches!(Kronecker::blocks(x.as_design().unwrap(), m), Err(Error::OutOfRange { argument: "m", .. })));
+    }
 }
 
 #[test]
@@ -279,6 +281,8 @@ fn a_library_is_what_its_names_say() {
     assert!(matches!(Library::new(0).on(&x), Err(Error::Length { .. })));
     assert!(matches!(Library::new(2).polynomial(0).on(&x), Err(Error::OutOfRange { argument: "degree", .. })));
     assert!(matches!(library.names(&["x"]), Err(Error::Length { .. })));
+    let high = Library::new(2).powers(usize::MAX).on(&x);
+    assert!(matches!(high, Err(Error::OutOfRange { argument: "degree", .. })));
 }
 
 /// Every fit on the design is that on its matrix: weights, units, losses, folds and new rows.
@@ -393,10 +397,30 @@ fn an_adjoint_that_is_none_is_refused() {
             other => panic!("{how}: {other:?}"),
         }
     }
+    for tolerance in [f64::NAN, -1.0] {
+        let found = check_adjoint(&Wrong(x.clone(), 1), 7, tolerance);
+        assert!(matches!(found, Err(Error::OutOfRange { argument: "tolerance", .. })));
+    }
     for seed in 0..20 {
         check_adjoint(&Wavelets::new(Wavelet::Daubechies6, 48, 4).unwrap(), seed, 1e-13).unwrap();
         check_adjoint(&Interactions::pairs(&x).unwrap(), seed, 1e-13).unwrap();
     }
+}
+
+#[test]
+fn a_design_that_is_not_finite_is_an_error_with_the_place() {
+    let mut x = Numbers(3).sparse(8, 3);
+    x[[5, 0]] = f64::NAN;
+    let y = Array1::from_shape_fn(8, |i| i as f64);
+    match Lasso::new(0.1).fit(&Formula(x), &y) {
+        Err(Error::NotFinite { argument: "x", index, .. }) => assert_eq!(index, [5, 0]),
+        other => panic!("{other:?}"),
+    }
+    let products = Interactions::pairs(&array![[1.0, 1e200], [2.0, 3e200], [4.0, 1e200]]).map(|x| {
+        let error = Lasso::new(0.1).fit(&x, &array![1.0, 2.0, 4.0]).unwrap_err();
+        error.to_string()
+    });
+    assert!(products.unwrap().len() < 150); // no number of 200 digits
 }
 
 #[test]
