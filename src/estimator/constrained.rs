@@ -1,22 +1,25 @@
 //! The penalised problem whose answer keeps a bound on F or on Ω, with bounds on the optimum from weak duality.
 
+use std::time::Instant;
+
 use crate::design::{Design, LinearOperator};
 use crate::error::{Error, Result};
 use crate::estimator::model::Fitted;
 use crate::estimator::prepared::{Prepared, View};
 use crate::estimator::{Method, Options};
 use crate::kernels;
-use crate::loss::Loss;
+use crate::loss::{Loss, Squared};
 use crate::penalty::{BlockPenalty, Penalty};
-use crate::smooth::Smooth;
-use crate::solver::{Found, Kinked, Limit, Solution, Start, Status, Stopping, Target, Watch};
+use crate::smooth::{LinearPredictor, Smooth};
+use crate::solver::{Found, Kinked, Limit, Predictor, Solution, Start, Status, Stopping, Target, Watch};
 
 /// Complete solves after which the root is taken for out of reach.
 const SOLVES: usize = 80;
 /// λs below this share of the largest are where the limit λ → 0 is looked at.
 const SMALLEST: f64 = 1e-6;
-/// Shares of the largest λ from which basis pursuit is tried again.
-const PURSUITS: [f64; 5] = [1e-3, 1e-4, 1e-5, 1e-6, 1e-7];
+/// Shares of the largest λ from which basis pursuit is tried again, and most steps of multipliers at the last of them.
+const PURSUITS: [f64; 2] = [1e-3, 1e-4];
+const MULTIPLIERS: usize = 60;
 /// Share of a budget whose rest raises the question whether it binds at all.
 const UNSPENT: f64 = 1e-3;
 /// Share of the wanted gap that is left to each solve; a tenth of the last one where that was not enough.
@@ -62,7 +65,7 @@ impl<P: BlockPenalty> Prepared<'_, P> {
     }
 }
 
-impl<Q: BlockPenalty> View<'_, '_, Q> {
+impl<Q: BlockPenalty + Copy> View<'_, '_, Q> {
     fn solve_limited(&self, limit: Limit, options: &Options, watch: &mut dyn Watch) -> Result<Limited> {
         let null = self.null();
         let at_null = self.found(f64::INFINITY, &null);
@@ -209,20 +212,32 @@ impl<Q: BlockPenalty> View<'_, '_, Q> {
         let limit = target.limit();
         if let Limit::Loss(loss) = limit {
             let (mut lambda, mut from) = (lambda, from.to_vec());
+            let tolerance = options.method.stopping().tolerance;
+            let is_done = |c: &Candidate| c.found.penalty - c.lower <= tolerance * c.found.penalty;
+            let scale = self.problem(1.0).scale();
             // On the last piece of the path the first try is the answer; another one at a λ where gaps have digits.
+            let mut reached = false;
             for share in PURSUITS {
-                let Some(candidate) = self.pursue(loss, lambda, &from) else { break };
-                let best = candidate.found.penalty;
-                if best - candidate.lower <= options.method.stopping().tolerance * best {
-                    return Ok(Some(self.finish(candidate.found.lambda, candidate, true, options)));
+                if let Some(candidate) = self.pursue(self.smooth, loss, lambda, &from) {
+                    if is_done(&candidate) {
+                        return Ok(Some(self.finish(candidate.found.lambda, candidate, true, options)));
+                    }
+                    reached = true;
                 }
-                if !top.is_finite() {
+                if !reached || !top.is_finite() {
                     break;
                 }
                 lambda = share * top;
-                let scale = self.problem(1.0).scale();
-                let wanted = SHARE * target.wanted_gap(Found { lambda, ..candidate.found }) / scale;
+                let found = Found { lambda, loss, penalty: self.penalty.value(1.0, &from) };
+                let wanted = SHARE * target.wanted_gap(found) / scale;
                 from = self.solve_to(lambda, Start::Zero, Some(wanted), options, watch).coefficients;
+            }
+            // Where Ω is curved the path has no last piece.
+            if reached
+                && top.is_finite()
+                && let Some(candidate) = self.multiply(target, (lambda, from), is_done, options, watch)
+            {
+                return Ok(Some(self.finish(candidate.found.lambda, candidate, true, options)));
             }
         }
         let solution = self.solve_to(0.0, Start::At(from), None, options, watch);
@@ -247,10 +262,55 @@ impl<Q: BlockPenalty> View<'_, '_, Q> {
         }
     }
 
+    /// Basis pursuit by the method of multipliers, from the answer for a small λ: `w ← argmin ½‖Xw − z‖²/n + λΩ(w)`,
+    /// `z ← z + y − Xw` (Bregman iterations; Yin, Osher, Goldfarb and Darbon 2008, equation 1.13). What is missing shrinks by a factor of order λ each
+    /// time, while λ, and with it the difficulty of a step, stays what it is.
+    fn multiply(
+        &self,
+        target: &Target,
+        (lambda, mut from): (f64, Vec<f64>),
+        is_done: impl Fn(&Candidate) -> bool,
+        options: &Options,
+        watch: &mut dyn Watch,
+    ) -> Option<Candidate> {
+        let (smooth, Limit::Loss(loss)) = (self.smooth, target.limit()) else { return None };
+        let squared = smooth.loss().as_squared()?;
+        let started = Instant::now();
+        let mut z = squared.y().to_vec();
+        for _ in 0..MULTIPLIERS {
+            let eta = smooth.point(&from).eta;
+            z.iter_mut().zip(squared.y().iter().zip(&eta)).for_each(|(z, (y, eta))| *z += y - eta);
+            let shifted: Box<dyn Loss> = Box::new(Squared::new(z.clone(), squared.nrows()));
+            let shifted = LinearPredictor::new(smooth.design().reborrow(), shifted)
+                .with_free_directions(smooth.free_directions().to_vec());
+            let view = self.with_smooth(&shifted);
+            let stopping = *options.method.stopping();
+            let time_limit = stopping.time_limit.map(|limit| limit.saturating_sub(started.elapsed()));
+            let penalty = self.penalty.value(1.0, &from);
+            let wanted = SHARE * target.wanted_gap(Found { lambda, loss, penalty }) / view.problem(1.0).scale();
+            let solution = view.solve_until(
+                lambda,
+                Start::At(&from),
+                Stopping { tolerance: wanted, time_limit, ..stopping },
+                options,
+                watch,
+            );
+            from = solution.coefficients;
+            if let Some(candidate) = self.pursue(&shifted, loss, lambda, &from).filter(&is_done) {
+                return Some(candidate);
+            }
+            if matches!(solution.status, Status::Cancelled | Status::TimeLimit) {
+                return None;
+            }
+        }
+        None
+    }
+
     /// `min Ω` with `F ≤ ε` for the squared loss, from the answer for a small λ: its support is fitted exactly, and as much of
     /// that is taken as ε asks for. The dual point of λ, as it is next to the one for λ → 0, proves the bound
     /// `−⟨ν, y⟩ − √(2nε)‖ν‖ − Ω*(−Xᵀν)`: the best multiplier along a ray.
-    fn pursue(&self, limit: f64, lambda: f64, from: &[f64]) -> Option<Candidate> {
+    /// `dual` is what `from` is the answer of: F, or F for other responses.
+    fn pursue(&self, dual: &Predictor<'_>, limit: f64, lambda: f64, from: &[f64]) -> Option<Candidate> {
         let smooth = self.smooth;
         let squared = smooth.loss().as_squared()?;
         let q = smooth.nresponses();
@@ -269,11 +329,10 @@ impl<Q: BlockPenalty> View<'_, '_, Q> {
             return None;
         }
         let coefficients = if floor >= limit { exact } else { self.meet(Limit::Loss(limit), &exact, from) };
-        let at = smooth.point(from);
         let problem = self.problem(lambda);
         let mut g = vec![0.0; from.len()];
         let free = self.penalty.free_columns(lambda);
-        let mut nu = smooth.dual(&at, &free, &mut g);
+        let mut nu = dual.dual(&dual.point(from), &free, &mut g);
         for &j in &free {
             g[j * q..(j + 1) * q].fill(0.0);
         }
@@ -287,7 +346,8 @@ impl<Q: BlockPenalty> View<'_, '_, Q> {
         let lower = (-inner - (2.0 * squared.nrows() as f64 * limit).sqrt() * norm - conjugate - error).max(0.0);
         let point = smooth.point(&coefficients);
         let (certificate, _) = problem.certify(&coefficients, &point, problem.scale(), &mut g);
-        let lambda = if limit == 0.0 { 0.0 } else { lambda };
+        // At the optimum the residual is nλν.
+        let lambda = if norm > 0.0 { (2.0 * limit / squared.nrows() as f64).sqrt() / norm } else { lambda };
         let found = self.found(lambda, &coefficients);
         let solution = Solution { coefficients, certificate, status: Status::Converged, iterations: 0 };
         Some(Candidate { solution, found, lower })

@@ -43,7 +43,7 @@ impl<'a, P: BlockPenalty> Prepared<'a, P> {
     /// What solvers are given. Unoptimised builds look at every penalty through the same pointer: one copy of every solver is
     /// compiled then, not one for each penalty (which would be most of the time that tests take). Optimised ones call no pointers
     /// inside a sweep.
-    pub(super) fn view(&self) -> View<'_, 'a, impl BlockPenalty + '_> {
+    pub(super) fn view(&self) -> View<'_, 'a, impl BlockPenalty + Copy + '_> {
         #[cfg(debug_assertions)]
         let penalty: &dyn BlockPenalty = &self.penalty;
         #[cfg(not(debug_assertions))]
@@ -95,6 +95,14 @@ pub(super) struct View<'s, 'a, Q> {
 }
 
 impl<'a, Q: BlockPenalty> View<'_, 'a, Q> {
+    /// The same penalty with another smooth term over the same columns.
+    pub(super) fn with_smooth<'s, 'b>(&'s self, smooth: &'s Predictor<'b>) -> View<'s, 'b, Q>
+    where
+        Q: Copy,
+    {
+        View { smooth, penalty: self.penalty, units: self.units }
+    }
+
     pub(super) fn problem(&self, lambda: f64) -> Problem<'_, Predictor<'a>, Q> {
         Problem::new(self.smooth, &self.penalty, lambda)
     }

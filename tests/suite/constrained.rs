@@ -355,6 +355,22 @@ fn bounds_that_are_no_bounds() {
     assert!(lasso.fit_budget(&x, &constant, 1.0).unwrap().support().is_empty());
 }
 
+/// The answers have more columns than there are rows: no λ > 0 has a support on which y is met.
+#[test]
+fn basis_pursuit_over_groups_ends_for_every_number_of_groups() {
+    let groups = Groups::from_sizes(&[4; 10]).unwrap();
+    for seed in 0..6 {
+        let mut rng = Rng::new(50 + seed);
+        let x = Array2::from_shape_simple_fn((20, 40), || rng.normal());
+        let w = Array1::from_shape_fn(40, |j| if j < 4 + 4 * seed as usize { rng.normal() } else { 0.0 });
+        let y = x.dot(&w);
+        let lasso = GroupLasso::new(0.0, groups.clone()).intercept(false);
+        let fit = lasso.fit_constrained(&x, &y, Bound::SquaredResidual(0.0)).unwrap();
+        assert!(fit.gap() <= 1e-6 * fit.penalty(), "{seed}: {fit}");
+        assert!(fit.squared_residual() <= 1e-20 * y.dot(&y));
+    }
+}
+
 #[test]
 fn the_curve_is_convex_and_between_its_bounds() {
     let (x, y) = single(38, 40, 12);
