@@ -48,17 +48,23 @@ impl<'a> GramSmooth<'a> {
     /// `out ← out + H d` over all responses; zeros of d cost nothing.
     fn add_product(&self, d: &[f64], out: &mut [f64]) {
         let q = self.nresponses;
+        if q == 1 {
+            return kernels::axpy_lines(d.len(), self.ncols(), |j| self.column(j), |j, _| d[j], out);
+        }
         for (j, d) in d.chunks_exact(q).enumerate() {
-            if q == 1 {
-                if d[0] != 0.0 {
-                    kernels::axpy(d[0], self.column(j), out);
-                }
-            } else if d.iter().any(|&d| d != 0.0) {
+            if d.iter().any(|&d| d != 0.0) {
                 for (out, h) in out.chunks_exact_mut(q).zip(self.column(j)) {
                     out.iter_mut().zip(d).for_each(|(o, d)| *o += h * d);
                 }
             }
         }
+    }
+
+    /// The point at w, whose gradient is known.
+    fn with_gradient(&self, w: &[f64], g: Vec<f64>) -> GramPoint {
+        // g₀ᵀd + ½dᵀHd = ½ dᵀ(g₀ + g)
+        let change = 0.5 * kernels::dot_of_differences(w, &self.origin, &g, &self.gradient);
+        GramPoint { g, value: self.value + change }
     }
 
     /// `g ← g − HZ(ZᵀHZ)⁻¹Zᵀg` for these directions Z, response by response; returns what that takes from the loss.
@@ -130,9 +136,12 @@ impl Smooth for GramSmooth<'_> {
         let d: Vec<f64> = w.iter().zip(&self.origin).map(|(w, o)| w - o).collect();
         let mut g = self.gradient.clone();
         self.add_product(&d, &mut g);
-        // g₀ᵀd + ½dᵀHd = ½ dᵀ(g₀ + g)
-        let change: f64 = d.iter().zip(&g).zip(&self.gradient).map(|((d, g), g0)| 0.5 * d * (g + g0)).sum();
-        GramPoint { g, value: self.value + change }
+        self.with_gradient(w, g)
+    }
+
+    fn point_between(&self, w: &[f64], now: &GramPoint, before: &GramPoint, beta: f64) -> Option<GramPoint> {
+        let g = now.g.iter().zip(&before.g).map(|(n, b)| n + beta * (n - b)).collect();
+        Some(self.with_gradient(w, g))
     }
 
     fn value(&self, at: &GramPoint) -> f64 {
@@ -167,7 +176,7 @@ impl Smooth for GramSmooth<'_> {
         let p = self.ncols();
         let multiply = |v: &[f64], out: &mut [f64]| {
             out.fill(0.0);
-            v.iter().enumerate().for_each(|(j, v)| kernels::axpy(*v, self.column(j), out));
+            kernels::axpy_lines(p, p, |j| self.column(j), |j, _| v[j], out);
         };
         // A few steps of the power method; it comes from below, and solvers backtrack.
         let mut v: Vec<f64> = (0..p).map(|j| 1.0 + (j % 7) as f64 * 0.1).collect();

@@ -306,6 +306,19 @@ impl<D: LinearOperator, L: Loss> Smooth for LinearPredictor<D, L> {
         PredictorPoint { eta, u }
     }
 
+    fn point_between(
+        &self,
+        _w: &[f64],
+        now: &PredictorPoint,
+        before: &PredictorPoint,
+        beta: f64,
+    ) -> Option<PredictorPoint> {
+        let eta: Vec<f64> = now.eta.iter().zip(&before.eta).map(|(n, b)| n + beta * (n - b)).collect();
+        let mut u = vec![0.0; eta.len()];
+        self.loss.gradient(&eta, &mut u);
+        Some(PredictorPoint { eta, u })
+    }
+
     fn value(&self, at: &PredictorPoint) -> f64 {
         self.loss.value(&at.eta)
     }

@@ -55,6 +55,11 @@ pub trait Smooth: Sync {
     }
     /// The cached state at `w`.
     fn point(&self, w: &[f64]) -> Self::Point;
+    /// The cached state at `w = now + beta (now − before)` from those at the two, where it is affine in w and the way to it from w
+    /// is longer; `None`, the default, elsewhere.
+    fn point_between(&self, _w: &[f64], _now: &Self::Point, _before: &Self::Point, _beta: f64) -> Option<Self::Point> {
+        None
+    }
     /// `f(w)`; ∞ outside the domain.
     fn value(&self, at: &Self::Point) -> f64;
     /// `g ← ∇f(w)`.

@@ -18,8 +18,9 @@ pub enum Momentum {
     Nesterov,
 }
 
-/// Proximal gradient with momentum. An iteration is one gradient step: three passes over X (the
-/// gradient, the prediction at the new iterate and at the extrapolated point), one more for each backtracking.
+/// Proximal gradient with momentum. An iteration is one gradient step: two passes over X (the
+/// gradient and the prediction at the new iterate, from which that at the extrapolated point follows), one more for each
+/// backtracking.
 ///
 /// ```
 /// use ndarray::array;
@@ -228,9 +229,9 @@ impl<S: Smooth, P: Penalty> Solver<S, P> for Fista {
                 *y = next + beta * (next - w);
             }
             y_is_w = beta == 0.0;
+            y_at = smooth.point_between(&y, &next_at, &at, beta).unwrap_or_else(|| smooth.point(&y));
             w = next;
             at = next_at;
-            y_at = smooth.point(&y);
             if !smooth.value(&y_at).is_finite() {
                 // Extrapolated out of the domain (log det): start the momentum anew from the last iterate.
                 y.copy_from_slice(&w);
