@@ -146,6 +146,14 @@ impl<E: LeastSquares, F: Shapes<E::Response>> Estimator for Glm<E, F> {
         false
     }
 
+    fn makes_weights(&self) -> bool {
+        self.estimator.makes_weights()
+    }
+
+    fn has_one_penalty(&self) -> bool {
+        self.estimator.has_one_penalty()
+    }
+
     fn errors(
         &self,
         truth: &Responses<'_>,

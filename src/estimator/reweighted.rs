@@ -263,6 +263,14 @@ impl<E: Weighted> Estimator for Reweighted<E> {
         self.estimator.is_least_squares()
     }
 
+    fn makes_weights(&self) -> bool {
+        true
+    }
+
+    fn has_one_penalty(&self) -> bool {
+        self.pilot.is_some() && self.rounds == 1 && self.estimator.has_one_penalty()
+    }
+
     fn errors(
         &self,
         truth: &Responses<'_>,
