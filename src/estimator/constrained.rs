@@ -298,11 +298,16 @@ impl<Q: BlockPenalty> View<'_, '_, Q> {
         }
         // As it is where Ω* is finite there, and scaled into where it certainly is.
         let mut lower = 0.0f64;
-        for scale in [1.0, self.penalty.dual_scale(lambda, &g)] {
+        let inside = self.penalty.dual_scale(lambda, &g);
+        for scale in [1.0, inside] {
             let nu: Vec<f64> = nu.iter().map(|v| v * (scale / lambda)).collect();
             let g: Vec<f64> = g.iter().map(|v| v * (scale / lambda)).collect();
             let conjugate = self.penalty.fenchel_young(1.0, &vec![0.0; g.len()], &g, 1.0);
             let inner: f64 = nu.iter().zip(squared.y()).map(|(v, y)| v * y).sum();
+            // A norm forgives rounding errors at the border of its dual ball; what is proven must not profit.
+            if scale > inside && conjugate <= 1e-9 * inner.abs() {
+                continue;
+            }
             let norm = kernels::sq_norm(&nu).sqrt();
             let error = ROUNDING * norm * kernels::sq_norm(squared.y()).sqrt();
             lower = lower.max(-inner - (2.0 * squared.nrows() as f64 * limit).sqrt() * norm - conjugate - error);

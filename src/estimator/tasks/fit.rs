@@ -224,7 +224,7 @@ mod tests {
         let tasks = Tasks::new().task("a", &x, &y).unwrap();
         let adaptive = Reweighted::adaptive(Lasso::new(0.1), 0.0, 1.0).fit_tasks(&tasks);
         assert!(matches!(adaptive, Err(Error::Unsupported { argument: "estimator", .. })));
-        let residual = Bound::SquaredResidual(1.0);
+        let residual = Bound::SquaredResidual(20.0);
         assert!(Lasso::default().fit_tasks_constrained(&tasks, residual).is_ok());
         let mixed = tasks.task_with_family("b", &x, &y, Quantile::new(0.5)).unwrap();
         let concave = MultiTaskMcp::new(0.1, 3.0).fit_tasks(&mixed);
