@@ -26,7 +26,7 @@ use ndarray::{ArrayBase, Data};
 
 use crate::design::{AsDesign, LinearOperator};
 use crate::error::{Error, Result, check_scalar};
-use crate::estimator::{Estimator, Limited, Model, Shape};
+use crate::estimator::{Estimator, Limited, Model, Proven, Shape};
 use crate::path::{FitPath, Grid};
 use crate::solver::{Limit, Watch};
 
@@ -34,7 +34,8 @@ use crate::solver::{Limit, Watch};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Bound {
     /// `F ≤ ε`, the loss in the crate's unit: a mean over the observations, `1/(2n) Σ_i s_i ‖y_i − x_iᵀW − b‖²` for
-    /// least squares, the mean deviance term of a [family](crate::estimator::family) otherwise.
+    /// least squares, the mean loss of a [family](crate::estimator::family) otherwise. Those of counts and of
+    /// [`Gamma`](crate::estimator::Gamma) leave out what does not depend on W, so that ε may be negative.
     Loss(f64),
     /// `Σ_i s_i ‖y_i − x_iᵀW − b‖² ≤ ε`, least squares only: `‖XW − Y‖²_F ≤ ε` without weights and intercept. The *squared* norm; for a
     /// bound σ on the norm itself (basis pursuit denoising) state `σ²`.
@@ -42,6 +43,35 @@ pub enum Bound {
     /// `Ω ≤ t`, Ω as the estimator documents it; with `standardize(true)` that of the coefficients of the standardised
     /// columns, as everywhere.
     Penalty(f64),
+}
+
+impl Bound {
+    /// What the solver keeps; `unit` is the squared residual per unit of F, if F is proportional to it.
+    pub(crate) fn limit(self, unit: Option<f64>) -> Result<Limit> {
+        let (Self::Loss(value) | Self::SquaredResidual(value) | Self::Penalty(value)) = self;
+        // Losses that leave constants out can be negative; what each can be is looked at later.
+        let signed = matches!(self, Self::Loss(_)) && unit.is_none();
+        check_scalar("bound", value, if signed { f64::MIN } else { 0.0 }, f64::MAX, "a finite number >= 0")?;
+        match (self, unit) {
+            (Self::Loss(loss), _) => Ok(Limit::Loss(loss)),
+            (Self::SquaredResidual(residual), Some(unit)) => Ok(Limit::Loss(residual / unit)),
+            (Self::SquaredResidual(_), None) => {
+                let reason = "a squared residual is not the loss here; use Bound::Loss";
+                Err(Error::Unsupported { argument: "bound", reason })
+            }
+            (Self::Penalty(t), _) => Ok(Limit::Penalty(t)),
+        }
+    }
+
+    /// An error in the unit of the bound.
+    pub(crate) fn restate(self, error: Error, unit: Option<f64>) -> Error {
+        match (error, self, unit) {
+            (Error::Unreachable { argument, least, proven, .. }, Self::SquaredResidual(bound), Some(unit)) => {
+                Error::Unreachable { argument, bound, least: unit * least, proven: unit * proven }
+            }
+            (error, ..) => error,
+        }
+    }
 }
 
 /// A fit under a bound: the model, λ, and both sides of the proof. Derefs to the model.
@@ -53,7 +83,8 @@ pub struct Constrained<M> {
     penalty: f64,
     lower: f64,
     active: bool,
-    nobservations: usize,
+    /// The squared residual per unit of the loss; NaN if the loss is another one.
+    unit: f64,
 }
 
 impl<M> Deref for Constrained<M> {
@@ -65,6 +96,12 @@ impl<M> Deref for Constrained<M> {
 }
 
 impl<M: Model> Constrained<M> {
+    /// `model` is what became of the answer's coefficients.
+    pub(crate) fn new(model: M, bound: Bound, answer: &Proven, unit: Option<f64>) -> Self {
+        let &Proven { loss, penalty, lower, active } = answer;
+        Self { model, bound, loss, penalty, lower, active, unit: unit.unwrap_or(f64::NAN) }
+    }
+
     /// The model; its certificate is that of the penalised problem at [`lambda`](Self::lambda).
     pub fn model(&self) -> &M {
         &self.model
@@ -91,9 +128,9 @@ impl<M: Model> Constrained<M> {
         self.loss
     }
 
-    /// `Σ_i s_i ‖y_i − x_iᵀW − b‖²` of the answer if the loss is the squared one: `2n` times [`loss`](Self::loss).
+    /// `Σ_i s_i ‖y_i − x_iᵀW − b‖²` of the answer, `2n` times [`loss`](Self::loss); NaN if the loss is not the squared one.
     pub fn squared_residual(&self) -> f64 {
-        2.0 * self.nobservations as f64 * self.loss
+        self.unit * self.loss
     }
 
     /// Ω of the answer.
@@ -128,7 +165,7 @@ impl<M: Model> Constrained<M> {
         }
         match self.bound {
             Bound::Loss(_) => 1.0 / self.lambda(),
-            Bound::SquaredResidual(_) => 0.5 / (self.nobservations as f64 * self.lambda()),
+            Bound::SquaredResidual(_) => 1.0 / (self.unit * self.lambda()),
             Bound::Penalty(_) => self.lambda(),
         }
     }
@@ -218,9 +255,10 @@ pub trait Constrain: Estimator {
     /// spends gives that solution, at λ = 0.
     ///
     /// # Errors
-    /// As [`Estimator::fit`]; a bound that is negative, NaN or infinite; [`Error::Unreachable`] for a bound on the loss below the
+    /// As [`Estimator::fit`]; a bound that is NaN, infinite, or negative where the loss cannot be; [`Error::Unreachable`] for a bound on the loss below the
     /// least one, with the proof; [`Error::Unsupported`] for [`Bound::SquaredResidual`] with another loss, and for penalties
-    /// that are not proportional to λ.
+    /// that are not proportional to λ: concave ones, and [`Reweighted`](crate::estimator::Reweighted) but with one round after
+    /// a pilot, whose Ω is that with the pilot's weights.
     ///
     /// ```
     /// use ndarray::array;
@@ -275,37 +313,21 @@ pub trait Constrain: Estimator {
         X: AsDesign + ?Sized,
         S: Data<Elem = f64>,
     {
-        let (Bound::Loss(value) | Bound::SquaredResidual(value) | Bound::Penalty(value)) = bound;
-        check_scalar("bound", value, 0.0, f64::MAX, "a finite number >= 0")?;
-        self.check_one_problem()?;
-        if matches!(bound, Bound::SquaredResidual(_)) && !self.is_least_squares() {
-            let reason = "a squared residual is not the loss here; use Bound::Loss";
-            return Err(Error::Unsupported { argument: "bound", reason });
-        }
+        self.check_one_penalty()?;
         let design = x.as_design()?;
-        let (n, p) = (design.nrows(), design.ncols());
-        let unit = 2.0 * n as f64;
-        let limit = match bound {
-            Bound::Loss(loss) => Limit::Loss(loss),
-            Bound::SquaredResidual(residual) => Limit::Loss(residual / unit),
-            Bound::Penalty(t) => Limit::Penalty(t),
-        };
+        let unit = self.is_least_squares().then_some(2.0 * design.nrows() as f64);
+        let limit = bound.limit(unit)?;
         let training = self.training(design, Self::Response::matrix(y.view()), self.options())?;
-        let answer = training.arrange(self.layout(p)?)?.solve_limited(limit, self.options(), watch);
-        let Limited { fitted, loss, penalty, lower, active } = answer.map_err(|error| match (error, bound) {
-            (Error::Unreachable { argument, least, proven, .. }, Bound::SquaredResidual(bound)) => {
-                Error::Unreachable { argument, bound, least: unit * least, proven: unit * proven }
-            }
-            (error, _) => error,
-        })?;
+        let answer = self.prepare(training, watch)?.solve_limited(limit, self.options(), watch);
+        let Limited { fitted, proven } = answer.map_err(|error| bound.restate(error, unit))?;
         let model = self.options().accept(self.model(fitted))?;
-        Ok(Constrained { model, bound, loss, penalty, lower, active, nobservations: n })
+        Ok(Constrained::new(model, bound, &proven, unit))
     }
 
     /// The Pareto curve at n points, from the path over [`Grid::auto`].
     ///
     /// # Errors
-    /// As [`FitPath::path`]; [`Error::Unsupported`] for penalties that are not convex, which have no such curve.
+    /// As [`FitPath::path`]; [`Error::Unsupported`] for the penalties that [`fit_constrained`](Self::fit_constrained) rejects.
     ///
     /// ```
     /// use ndarray::array;
@@ -322,10 +344,10 @@ pub trait Constrain: Estimator {
         X: AsDesign + ?Sized,
         S: Data<Elem = f64>,
     {
-        self.check_one_problem()?;
+        self.check_one_penalty()?;
         let path = self.path(x, y, Grid::auto(n))?;
         if path.models().iter().any(|model| !model.certificate().is_convex) {
-            let reason = "it is not convex, and neither is the curve: chords and tangents bound nothing";
+            let reason = "its penalty is not convex and proportional to λ, so there is no such curve";
             return Err(Error::Unsupported { argument: "penalty", reason });
         }
         let points = path.models().iter().map(|model| {
@@ -336,6 +358,92 @@ pub trait Constrain: Estimator {
         });
         Ok(ParetoCurve { points: points.collect() })
     }
+
+    #[doc(hidden)]
+    fn check_one_penalty(&self) -> Result<()> {
+        if self.has_one_penalty() {
+            return Ok(());
+        }
+        let reason =
+            "it makes a penalty of its own at every λ; one round after a pilot (the adaptive form) has only one";
+        Err(Error::Unsupported { argument: "estimator", reason })
+    }
 }
 
 impl<E: Estimator> Constrain for E {}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2};
+
+    use super::Bound;
+    use crate::prelude::*;
+
+    fn data() -> (Array2<f64>, Array1<f64>) {
+        let x = Array2::from_shape_fn((30, 4), |(i, j)| ((i * i * (j + 1) + 5 * i * j) % 17) as f64 / 8.0 - 1.0);
+        let y = Array1::from_shape_fn(30, |i| 2.0 * x[[i, 1]] + (i % 3) as f64);
+        (x, y)
+    }
+
+    #[test]
+    fn a_loss_that_leaves_constants_out_is_bounded_below_zero() {
+        let (x, y) = data();
+        let (poisson, counts) = (PoissonLasso::new(0.0), y.mapv(|y| (9.0 + y).round()));
+        let null = poisson.fit_budget(&x, &counts, 0.0).unwrap();
+        let least = poisson.fit_budget(&x, &counts, 1e3).unwrap();
+        assert!(null.loss() < 0.0 && !least.is_active());
+        let bound = 0.5 * (null.loss() + least.loss());
+        let fit = poisson.fit_constrained(&x, &counts, Bound::Loss(bound)).unwrap();
+        assert!(fit.loss() <= bound && fit.is_active() && fit.gap() <= 1e-6 * fit.penalty());
+        assert!(!poisson.fit_constrained(&x, &counts, Bound::Loss(null.loss())).unwrap().is_active());
+        let error = |loss| poisson.fit_constrained(&x, &counts, Bound::Loss(loss)).unwrap_err();
+        assert!(matches!(error(least.loss() - 1e-3), Error::Unreachable { .. }));
+        assert!(matches!(error(-1e3), Error::OutOfRange { argument: "bound", .. }));
+    }
+
+    #[test]
+    fn only_one_convex_penalty_has_a_curve() {
+        let (x, y) = data();
+        let log = Reweighted::new(Lasso::default(), Reweighting::Log { epsilon: 0.1 });
+        assert!(matches!(log.fit_budget(&x, &y, 1.0), Err(Error::Unsupported { argument: "estimator", .. })));
+        assert!(matches!(log.pareto(&x, &y, 5), Err(Error::Unsupported { argument: "estimator", .. })));
+        let mcp = McpRegression::new(0.0, 3.0);
+        assert!(matches!(mcp.fit_budget(&x, &y, 0.0), Err(Error::Unsupported { argument: "bound", .. })));
+        assert!(matches!(mcp.pareto(&x, &y, 5), Err(Error::Unsupported { argument: "penalty", .. })));
+        // The adaptive lasso is a lasso with the pilot's weights.
+        let pilot = Lasso::new(0.0).fit(&x, &y).unwrap();
+        let weights: Vec<f64> = pilot.coefficients().iter().map(|w| 1.0 / w.abs()).collect();
+        let adaptive = Reweighted::adaptive(Lasso::default(), 0.0, 1.0).fit_budget(&x, &y, 0.5).unwrap();
+        let same = Lasso::default().weights(weights).fit_budget(&x, &y, 0.5).unwrap();
+        assert!((adaptive.lambda() / same.lambda() - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_the_penalty_forbids_is_out_of_reach() {
+        let x = Array2::from_shape_fn((4, 6), |(i, j)| if i == j { 1.0 } else { 0.1 * ((i + 2 * j) % 3) as f64 });
+        let y = Array1::from(vec![5.0, -4.0, 3.0, 6.0]);
+        // Without bounds y is fitted exactly.
+        assert!(Lasso::default().intercept(false).fit_constrained(&x, &y, Bound::Loss(0.0)).is_ok());
+        let lasso = BoxLasso::new(0.0).bounds(-0.01, 0.01).intercept(false);
+        let least = lasso.fit_budget(&x, &y, 1.0).unwrap();
+        let tight = lasso.fit_constrained(&x, &y, Bound::Loss(0.9 * least.loss()));
+        assert!(matches!(tight, Err(Error::Unreachable { .. })), "{tight:?}");
+        let excluded = Lasso::default().weights(vec![f64::INFINITY; 6]).fit_constrained(&x, &y, Bound::Loss(0.1));
+        assert!(matches!(excluded, Err(Error::Unreachable { .. })), "{excluded:?}");
+    }
+
+    #[test]
+    fn a_walk_that_is_given_up_does_not_misplace_the_root() {
+        let (x, y) = data();
+        let labels = y.mapv(|y| f64::from(u8::from(y > 1.0)));
+        let fit = LogisticLasso::new(0.0).fit_constrained(&x, &labels, Bound::Loss(1e-3));
+        assert!(fit.is_ok() || matches!(fit, Err(Error::Unreachable { .. })), "{fit:?}");
+        let net = ElasticNet::new(0.0, 0.5).intercept(false);
+        let fit = net.fit_constrained(
+            &x.select(ndarray::Axis(0), &[0, 1, 2]),
+            &y.select(ndarray::Axis(0), &[0, 1, 2]),
+            Bound::Loss(0.0),
+        );
+        assert!(fit.unwrap().gap() < 1e-5);
+    }
+}

@@ -30,6 +30,11 @@ const ROUNDING: f64 = 16.0 * f64::EPSILON;
 /// The answer to a constrained problem.
 pub(crate) struct Limited {
     pub fitted: Fitted,
+    pub proven: Proven,
+}
+
+/// What is known of it.
+pub(crate) struct Proven {
     pub loss: f64,
     pub penalty: f64,
     /// Proven: no coefficients that keep the bound have a smaller objective.
@@ -68,10 +73,17 @@ impl<P: BlockPenalty> Prepared<'_, P> {
 impl<Q: BlockPenalty + Copy> View<'_, '_, Q> {
     fn solve_limited(&self, limit: Limit, options: &Options, watch: &mut dyn Watch) -> Result<Limited> {
         let null = self.null();
+        self.check_homogeneous(&null)?;
         let at_null = self.found(f64::INFINITY, &null);
+        if let Limit::Loss(loss) = limit
+            && loss < self.units.floor.min(0.0)
+        {
+            let expected = "no less than the loss can be: 0, unless it leaves out a constant";
+            return Err(Error::OutOfRange { argument: "bound", index: vec![], value: loss, expected });
+        }
         let trivial = match limit {
             // Whoever sums up ‖Y‖² in another order has other last digits.
-            Limit::Loss(loss) => at_null.loss <= loss * (1.0 + ROUNDING),
+            Limit::Loss(loss) => at_null.loss <= loss + ROUNDING * loss.abs(),
             Limit::Penalty(t) => t == 0.0,
         };
         if trivial {
@@ -104,7 +116,10 @@ impl<Q: BlockPenalty + Copy> View<'_, '_, Q> {
                 (self.solve_to(lambda, Start::Zero, None, options, watch), lambda)
             }
         };
-        self.search(first, lambda, target, options, watch)
+        let mut limited = self.search(first, lambda, target, options, watch)?;
+        // Where Ω is 0 for more than zero coefficients, some of ε may be left, and nothing is paid for it.
+        limited.proven.active &= !matches!(limit, Limit::Loss(_)) || limited.proven.penalty > 0.0;
+        Ok(limited)
     }
 
     /// The root find over complete solves; most often the first is accepted.
@@ -122,13 +137,16 @@ impl<Q: BlockPenalty + Copy> View<'_, '_, Q> {
         let (mut looked_at_zero, mut top) = (false, None);
         let mut share = SHARE;
         target.restart();
-        for _ in 0..SOLVES {
+        for k in 0..SOLVES {
             let found = self.found(lambda, &solution.coefficients);
             self.check_homogeneous(&solution.coefficients)?;
             let certificate = solution.certificate;
             let gap = certificate.gap + certificate.rounding;
             let lower = self.lower_bound(limit, found, gap);
             let stopped = matches!(solution.status, Status::Cancelled | Status::TimeLimit);
+            let unproven = gap > target.window(found);
+            // What a walk that was given up says of F and Ω at its λ may put the root on the wrong side.
+            let lost = k == 0 && unproven && solution.status == Status::IterationLimit;
             let candidate = Candidate { solution, found, lower };
             // What is not spent of a budget may be nothing to λ, and much to who gave it.
             let unspent = match limit {
@@ -139,11 +157,13 @@ impl<Q: BlockPenalty + Copy> View<'_, '_, Q> {
                 return Ok(self.finish(lambda, candidate, true, options));
             }
             let top = *top.get_or_insert_with(|| self.lambda_max());
-            let unproven = gap > target.window(found);
-            target.learn(found);
+            if !lost {
+                target.learn(found);
+            }
             let side = if target.is_kept(found) { &mut kept } else { &mut broken };
             *side = Some(candidate);
-            let small = top.is_finite() && lambda < SMALLEST * top;
+            // Where nothing can enter, λ is nothing to search for.
+            let small = top.is_finite() && (lambda < SMALLEST * top || top == 0.0);
             if !looked_at_zero && (target.ends_before() || unspent || small) {
                 looked_at_zero = true;
                 let from = side.as_ref().map(|c| c.solution.coefficients.clone()).unwrap_or_default();
@@ -167,7 +187,7 @@ impl<Q: BlockPenalty + Copy> View<'_, '_, Q> {
             let near = target.is_near(found);
             if near && unproven {
                 share *= 0.1;
-            } else {
+            } else if !lost {
                 match target.next(1e-3 * lambda, f64::MAX.sqrt()) {
                     Some(next) if (next - lambda).abs() > 1e-14 * lambda => lambda = next,
                     _ => break,
@@ -195,7 +215,6 @@ impl<Q: BlockPenalty + Copy> View<'_, '_, Q> {
             status @ (Status::Cancelled | Status::TimeLimit) => status,
             _ if self.is_good(&target, &best) => Status::Converged,
             _ if open <= 1e3 * rounding && target.is_kept(best.found) => Status::Stalled,
-            Status::Stalled if target.is_kept(best.found) => Status::Stalled,
             _ => Status::IterationLimit,
         };
         Ok(self.finish(best.found.lambda, best, true, options))
@@ -213,7 +232,9 @@ impl<Q: BlockPenalty + Copy> View<'_, '_, Q> {
         if let Limit::Loss(loss) = limit {
             let (mut lambda, mut from) = (lambda, from.to_vec());
             let tolerance = options.method.stopping().tolerance;
-            let is_done = |c: &Candidate| c.found.penalty - c.lower <= tolerance * c.found.penalty;
+            // Fitted exactly, coefficients may be ones that the penalty forbids.
+            let is_done =
+                |c: &Candidate| c.found.penalty.is_finite() && c.found.penalty - c.lower <= tolerance * c.found.penalty;
             let scale = self.problem(1.0).scale();
             // On the last piece of the path the first try is the answer; another one at a λ where gaps have digits.
             let mut reached = false;
@@ -332,21 +353,30 @@ impl<Q: BlockPenalty + Copy> View<'_, '_, Q> {
         let problem = self.problem(lambda);
         let mut g = vec![0.0; from.len()];
         let free = self.penalty.free_columns(lambda);
-        let mut nu = dual.dual(&dual.point(from), &free, &mut g);
+        let nu = dual.dual(&dual.point(from), &free, &mut g);
         for &j in &free {
             g[j * q..(j + 1) * q].fill(0.0);
         }
-        let scale = self.penalty.dual_scale(lambda, &g) / lambda;
-        nu.iter_mut().for_each(|v| *v *= scale);
-        g.iter_mut().for_each(|v| *v *= scale);
-        let conjugate = self.penalty.fenchel_young(1.0, &vec![0.0; g.len()], &g, 1.0);
-        let inner: f64 = nu.iter().zip(squared.y()).map(|(v, y)| v * y).sum();
-        let norm = kernels::sq_norm(&nu).sqrt();
-        let error = ROUNDING * norm * kernels::sq_norm(squared.y()).sqrt();
-        let lower = (-inner - (2.0 * squared.nrows() as f64 * limit).sqrt() * norm - conjugate - error).max(0.0);
+        // As it is where Ω* is finite there, and scaled into where it certainly is.
+        let mut lower = 0.0f64;
+        let inside = self.penalty.dual_scale(lambda, &g);
+        for scale in [1.0, inside] {
+            let nu: Vec<f64> = nu.iter().map(|v| v * (scale / lambda)).collect();
+            let g: Vec<f64> = g.iter().map(|v| v * (scale / lambda)).collect();
+            let conjugate = self.penalty.fenchel_young(1.0, &vec![0.0; g.len()], &g, 1.0);
+            let inner: f64 = nu.iter().zip(squared.y()).map(|(v, y)| v * y).sum();
+            // A norm forgives rounding errors at the border of its dual ball; what is proven must not profit.
+            if scale > inside && conjugate <= 1e-9 * inner.abs() {
+                continue;
+            }
+            let norm = kernels::sq_norm(&nu).sqrt();
+            let error = ROUNDING * norm * kernels::sq_norm(squared.y()).sqrt();
+            lower = lower.max(-inner - (2.0 * squared.nrows() as f64 * limit).sqrt() * norm - conjugate - error);
+        }
         let point = smooth.point(&coefficients);
         let (certificate, _) = problem.certify(&coefficients, &point, problem.scale(), &mut g);
         // At the optimum the residual is nλν.
+        let norm = inside / lambda * kernels::sq_norm(&nu).sqrt();
         let lambda = if norm > 0.0 { (2.0 * limit / squared.nrows() as f64).sqrt() / norm } else { lambda };
         let found = self.found(lambda, &coefficients);
         let solution = Solution { coefficients, certificate, status: Status::Converged, iterations: 0 };
@@ -450,6 +480,6 @@ impl<Q: BlockPenalty + Copy> View<'_, '_, Q> {
     fn finish(&self, lambda: f64, candidate: Candidate, active: bool, options: &Options) -> Limited {
         let Candidate { solution, found, lower } = candidate;
         let fitted = self.restore(lambda, solution, options);
-        Limited { fitted, loss: found.loss, penalty: found.penalty, lower, active }
+        Limited { fitted, proven: Proven { loss: found.loss, penalty: found.penalty, lower, active } }
     }
 }

@@ -142,12 +142,16 @@ impl<E: LeastSquares, F: Shapes<E::Response>> Estimator for Glm<E, F> {
         self.estimator.path_prepared(prepared, lambdas, options, watch)
     }
 
-    fn check_one_problem(&self) -> Result<()> {
-        self.estimator.check_one_problem()
-    }
-
     fn is_least_squares(&self) -> bool {
         false
+    }
+
+    fn makes_weights(&self) -> bool {
+        self.estimator.makes_weights()
+    }
+
+    fn has_one_penalty(&self) -> bool {
+        self.estimator.has_one_penalty()
     }
 
     fn errors(

@@ -77,7 +77,7 @@ mod training;
 mod tree_group_lasso;
 
 pub use box_lasso::BoxLasso;
-pub(crate) use constrained::Limited;
+pub(crate) use constrained::{Limited, Proven};
 pub use elastic_net::ElasticNet;
 pub use family::{Cox, Gamma, Huber, Logistic, Multinomial, Poisson, Quantile, SquareRoot, SquaredHinge};
 pub use folded_concave::{GroupMcp, GroupScad, McpRegression, MultiTaskMcp, MultiTaskScad, ScadRegression};
@@ -462,15 +462,21 @@ pub trait Estimator: Configure + Clone + Sync {
         self.clone()
     }
 
-    /// Rejects what is not one problem of one penalty but several in a row: bounds and tasks are not defined for it.
-    #[doc(hidden)]
-    fn check_one_problem(&self) -> Result<()> {
-        Ok(())
-    }
-
     /// Whether the loss is the squared one.
     #[doc(hidden)]
     fn is_least_squares(&self) -> bool {
+        true
+    }
+
+    /// Whether the penalty is that of [`layout`](Self::layout), or becomes another one on the way.
+    #[doc(hidden)]
+    fn makes_weights(&self) -> bool {
+        false
+    }
+
+    /// Whether the penalty is the same at every λ, so that bounds on it mean something.
+    #[doc(hidden)]
+    fn has_one_penalty(&self) -> bool {
         true
     }
 

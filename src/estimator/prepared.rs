@@ -91,7 +91,7 @@ impl<'a, P: BlockPenalty> Prepared<'a, P> {
 pub(super) struct View<'s, 'a, Q> {
     pub(super) smooth: &'s Predictor<'a>,
     pub(super) penalty: Q,
-    units: &'s Units,
+    pub(super) units: &'s Units,
 }
 
 impl<'a, Q: BlockPenalty> View<'_, 'a, Q> {

@@ -111,8 +111,8 @@ impl Reweighting {
 /// The first round has the estimator's own weights at the same λ, unless there is a [`pilot`](Self::pilot). Rounds end at
 /// [`rounds`](Self::rounds) (default 5), or when the support is that of the round before. Norms are those that the solver
 /// sees: with `standardize(true)` of coefficients of columns with standard deviation 1. Of a sparse group lasso only the
-/// part of the groups has weights. There is no form of it under a bound or over [`Tasks`](crate::estimator::Tasks), which are
-/// errors.
+/// part of the groups has weights. Under a bound there is one round after a pilot with weights that do not depend on λ (the adaptive
+/// form), and nothing else, as Ω has to be one; over [`Tasks`](crate::estimator::Tasks) there is no form of it. Both are errors.
 ///
 /// ```
 /// use ndarray::{Array1, Array2};
@@ -276,13 +276,17 @@ impl<E: Weighted> Estimator for Reweighted<E> {
         Self { estimator: self.estimator.of_rows(rows), ..self.clone() }
     }
 
-    fn check_one_problem(&self) -> Result<()> {
-        let reason = "the weights follow the fit at each λ: give an estimator the weights of a fit instead";
-        Err(Error::Unsupported { argument: "reweighting", reason })
-    }
-
     fn is_least_squares(&self) -> bool {
         self.estimator.is_least_squares()
+    }
+
+    fn makes_weights(&self) -> bool {
+        true
+    }
+
+    fn has_one_penalty(&self) -> bool {
+        let fixed = self.pilot.is_some() && self.rounds == 1 && !self.reweighting.follows_lambda();
+        fixed && self.estimator.has_one_penalty()
     }
 
     fn errors(
@@ -407,7 +411,7 @@ mod tests {
     fn rounds_have_no_bound_and_no_tasks() {
         let (x, y) = data();
         let rounds = Reweighted::new(Lasso::new(0.1), Reweighting::Log { epsilon: 0.1 });
-        let refused = |error: Error| matches!(error, Error::Unsupported { argument: "reweighting", .. });
+        let refused = |error: Error| matches!(error, Error::Unsupported { argument: "estimator", .. });
         assert!(refused(rounds.fit_budget(&x, &y, 1.0).unwrap_err()));
         assert!(refused(rounds.pareto(&x, &y, 5).unwrap_err()));
         let tasks = Tasks::new().task("a", &x, &y).unwrap();

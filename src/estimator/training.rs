@@ -294,14 +294,20 @@ impl<'a> Training<'a> {
         let design = if ones { AnyDesign::Owned(Box::new(WithOnes::new(design))) } else { design };
         let penalty = WithFreeColumn::new(layout.penalty, ones);
         let smooth = LinearPredictor::new(design, loss).with_free_directions(penalty.free_directions());
-        if !Penalty::is_convex(&penalty) && smooth.loss().smoothed(1.0).is_some() {
-            let reason = "a loss with kinks needs a convex penalty: Reweighted approximates others by convex ones";
-            return Err(Error::Unsupported { argument: "loss", reason });
-        }
+        check_kinks(smooth.loss(), Penalty::is_convex(&penalty))?;
         let free: Vec<usize> = if ones { vec![smooth.design().ncols() - 1] } else { Vec::new() };
         units.order = layout.order;
         Ok(Prepared::new(smooth, penalty, units, &free))
     }
+}
+
+/// Kinks are rounded off in convex problems only.
+pub(super) fn check_kinks(loss: &dyn Loss, convex: bool) -> Result<()> {
+    if convex || loss.smoothed(1.0).is_none() {
+        return Ok(());
+    }
+    let reason = "a loss with kinks needs a convex penalty: Reweighted approximates others by convex ones";
+    Err(Error::Unsupported { argument: "loss", reason })
 }
 
 /// What is to be done to the columns.

@@ -343,7 +343,8 @@ impl<D: LinearOperator, L: Loss> Smooth for LinearPredictor<D, L> {
     }
 
     fn rounding(&self, at: &PredictorPoint) -> f64 {
-        let inner = (kernels::sq_norm(&at.eta) * kernels::sq_norm(&at.u)).sqrt();
+        // The product of the squares would overflow or vanish.
+        let inner = kernels::sq_norm(&at.eta).sqrt() * kernels::sq_norm(&at.u).sqrt();
         16.0 * f64::EPSILON * (inner + self.loss.value(&at.eta).abs())
     }
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::constrained::{Bound, Constrained};
 use crate::error::{Error, Result, check_scalar};
 use crate::estimator::prepared::Prepared;
 use crate::estimator::tasks::cross_validation::{TasksCrossValidation, cross_validate};
 use crate::estimator::tasks::model::Kept;
 use crate::estimator::tasks::problem::{Places, prepare};
-use crate::estimator::{LeastSquares, Options, Tasks, TasksModel};
+use crate::estimator::{LeastSquares, Limited, Options, Tasks, TasksModel};
 use crate::folds::Folds;
 use crate::path::{Grid, Path};
 use crate::solver::Watch;
@@ -46,6 +47,34 @@ pub trait FitTasks: LeastSquares {
         let joint = Joint::new(self, tasks)?;
         let model = joint.model(joint.prepared.solve(self.lambda(), self.options(), watch));
         self.options().accept(model)
+    }
+
+    /// `min Ω(W)` with `Σ_t c_t F_t ≤ ε`, or `min Σ_t c_t F_t` with `Ω(W) ≤ t`, as
+    /// [`Constrain::fit_constrained`](crate::constrained::Constrain::fit_constrained); the estimator's λ is not used.
+    /// [`Bound::SquaredResidual`] is the sum over the observations of all tasks, which the losses are if every task is one of
+    /// least squares and they are [`pooled`](Tasks::pooled), with no other weights.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use sparsereg::{constrained::Bound, prelude::*};
+    /// let (x1, x2) = (array![[1.0, 0.3], [2.0, -0.1], [3.0, 0.2]], array![[1.0, 0.2], [2.0, 0.1]]);
+    /// let tasks = Tasks::new().task("a", &x1, &array![1.0, 2.0, 3.1])?.task("b", &x2, &array![3.0, 5.0])?.pooled();
+    /// let fit = MultiTaskLasso::default().fit_tasks_constrained(&tasks, Bound::SquaredResidual(0.2))?;
+    /// assert!(fit.squared_residual() <= 0.2 && fit.gap() <= 1e-6 * fit.penalty());
+    /// let budget = MultiTaskLasso::default().fit_tasks_constrained(&tasks, Bound::Penalty(fit.penalty()))?;
+    /// assert!((budget.lambda() - fit.lambda()).abs() < 1e-3 * fit.lambda());
+    /// # Ok::<(), sparsereg::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit_tasks`](Self::fit_tasks) and [`Constrain::fit_constrained`](crate::constrained::Constrain::fit_constrained).
+    fn fit_tasks_constrained(&self, tasks: &Tasks<'_>, bound: Bound) -> Result<Constrained<TasksModel>> {
+        let joint = Joint::new(self, tasks)?;
+        let unit = tasks.residual_unit()?;
+        let answer = joint.prepared.solve_limited(bound.limit(unit)?, self.options(), &mut ());
+        let Limited { fitted, proven } = answer.map_err(|error| bound.restate(error, unit))?;
+        let model = self.options().accept(joint.model(fitted))?;
+        Ok(Constrained::new(model, bound, &proven, unit))
     }
 
     /// The smallest λ at which every penalised coefficient of every task is zero.
@@ -146,7 +175,10 @@ impl<'t, P: crate::penalty::BlockPenalty> Joint<'t, P> {
     pub fn new<E: LeastSquares<Penalty = P>>(estimator: &E, tasks: &'t Tasks<'_>) -> Result<Self> {
         let options = estimator.options();
         options.check()?;
-        estimator.check_one_problem()?;
+        if estimator.makes_weights() {
+            let reason = "its weights come from fits to one design: give the estimator weights of your own";
+            return Err(Error::Unsupported { argument: "estimator", reason });
+        }
         let of_tasks = "observations belong to tasks: give it to each Task";
         for (argument, given) in
             [("sample_weights", options.sample_weights.is_some()), ("offset", options.offset.is_some())]
@@ -176,5 +208,28 @@ impl<'t, P: crate::penalty::BlockPenalty> Joint<'t, P> {
     pub fn path(&self, lambdas: &[f64], options: &Options, watch: &mut dyn Watch) -> Path<TasksModel> {
         let solved = self.prepared.solve_path(lambdas, options, watch);
         Path::new(solved.into_iter().map(|solved| self.model(solved)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2};
+
+    use crate::prelude::*;
+
+    #[test]
+    fn what_tasks_cannot_do_is_refused() {
+        let x = Array2::from_shape_fn((20, 3), |(i, j)| ((i * i * (j + 1) + 5 * i * j) % 17) as f64);
+        let y = Array1::from_shape_fn(20, |i| x[[i, 1]] + (i % 3) as f64);
+        let tasks = Tasks::new().task("a", &x, &y).unwrap();
+        let adaptive = Reweighted::adaptive(Lasso::new(0.1), 0.0, 1.0).fit_tasks(&tasks);
+        assert!(matches!(adaptive, Err(Error::Unsupported { argument: "estimator", .. })));
+        let residual = Bound::SquaredResidual(20.0);
+        assert!(Lasso::default().fit_tasks_constrained(&tasks, residual).is_ok());
+        let mixed = tasks.task_with_family("b", &x, &y, Quantile::new(0.5)).unwrap();
+        let concave = MultiTaskMcp::new(0.1, 3.0).fit_tasks(&mixed);
+        assert!(concave.unwrap_err().to_string().starts_with("task `b`: `loss` cannot be used here"));
+        let error = Lasso::default().fit_tasks_constrained(&mixed, residual).unwrap_err();
+        assert!(matches!(error, Error::Unsupported { argument: "bound", .. }));
     }
 }

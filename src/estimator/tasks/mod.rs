@@ -306,7 +306,8 @@ impl<'a> Tasks<'a> {
     /// [`noise_weighted`](Self::noise_weighted).
     ///
     /// # Errors
-    /// [`Error::Empty`] without a task; [`Error::OutOfRange`] for weights that are negative or not finite, or all 0.
+    /// [`Error::Empty`] without a task; [`Error::OutOfRange`] for weights that are neither 0 nor between 1e-100 and 1e100,
+    /// or all 0.
     ///
     /// ```
     /// use ndarray::array;
@@ -326,8 +327,11 @@ impl<'a> Tasks<'a> {
         let total: f64 = self.tasks.iter().map(|task| task.nrows() as f64).sum();
         let mut weights = Vec::with_capacity(self.len());
         for (t, task) in self.tasks.iter().enumerate() {
-            check_scalar("weight", task.weight, 0.0, f64::MAX, "a finite number >= 0")
-                .map_err(|source| of_task(&task.name, source))?;
+            if task.weight != 0.0 {
+                // Beyond, squares of gradients are not representable.
+                check_scalar("weight", task.weight, 1e-100, 1e100, "0 or a number between 1e-100 and 1e100")
+                    .map_err(|source| of_task(&task.name, source))?;
+            }
             let share = if self.pooled { task.nrows() as f64 / total } else { 1.0 };
             let precision = self.precisions.as_ref().map_or(1.0, |all| all[t]);
             weights.push(task.weight * share * precision);
@@ -337,6 +341,19 @@ impl<'a> Tasks<'a> {
             return Err(Error::OutOfRange { argument: "weight", index: vec![], value: 0.0, expected });
         }
         Ok(weights)
+    }
+
+    /// `Σ_t Σ_i s_ti r_ti²` per unit of the objective's loss, if all losses are squared and one number is that for all tasks.
+    fn residual_unit(&self) -> Result<Option<f64>> {
+        let mut unit: Option<f64> = None;
+        for (task, c) in self.tasks.iter().zip(self.weights()?).filter(|(_, c)| *c > 0.0) {
+            let own = 2.0 * task.nrows() as f64 / c;
+            if task.family.name() != "squared" || unit.is_some_and(|unit| (own - unit).abs() > 1e-12 * unit) {
+                return Ok(None);
+            }
+            unit.get_or_insert(own);
+        }
+        Ok(unit)
     }
 
     /// p, after a look at the features of every task.

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::estimator::coefficients::Coefficients;
 use crate::estimator::prepared::Prepared;
 use crate::estimator::tasks::{Tasks, of_task};
-use crate::estimator::training::{Layout, Units};
+use crate::estimator::training::{Layout, Units, check_kinks};
 use crate::estimator::{Fitted, Options};
 use crate::loss::{Loss, PerTask, Squared};
 use crate::partition::Partition;
@@ -60,6 +60,9 @@ pub(super) fn prepare<'t, P: BlockPenalty>(
             ..options.clone()
         };
         let training = task.family.training(task.design.reborrow(), task.y.view(), &own);
+        let training = training.and_then(|training| {
+            check_kinks(&training.loss, BlockPenalty::is_convex(&layout.penalty)).map(|()| training)
+        });
         let training = training.map_err(|source| of_task(&task.name, source))?;
         // A task of weight 0 is checked like the others, and left out.
         trainings.push((weight > 0.0).then_some(training));
