@@ -256,6 +256,8 @@ impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
     ) -> (Certificate, DualPoint) {
         let objective = self.smooth.value(at) + penalty;
         let rounding = self.smooth.rounding(at) + 16.0 * f64::EPSILON * penalty;
+        // The largest of numbers that are none would be 0.
+        let kkt = if objective.is_nan() { f64::NAN } else { kkt };
         (Certificate { objective, gap, rounding, kkt, scale, is_convex: true }, DualPoint { scale: s })
     }
 

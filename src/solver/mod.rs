@@ -232,7 +232,8 @@ impl<'w> Run<'w> {
             Some(Status::Cancelled)
         } else if self.out_of_time() {
             Some(Status::TimeLimit)
-        } else if iterations >= self.stopping.max_iterations {
+        } else if iterations >= self.stopping.max_iterations || certificate.objective.is_nan() {
+            // From what is not a number no iteration leads back.
             Some(Status::IterationLimit)
         } else {
             None

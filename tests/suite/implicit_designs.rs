@@ -381,6 +381,7 @@ impl LinearOperator for Wrong {
             1 => out[0] *= 1.0 + 1e-6,
             2 if r.len() > self.nrows() => out.swap(0, 1), // wrong for several right-hand sides alone
             3 => *out.last_mut().unwrap() = last,          // not written
+            4 => out[0] = f64::NAN,
             _ => {}
         }
     }
@@ -404,6 +405,19 @@ fn an_adjoint_that_is_none_is_refused() {
     for seed in 0..20 {
         check_adjoint(&Wavelets::new(Wavelet::Daubechies6, 48, 4).unwrap(), seed, 1e-13).unwrap();
         check_adjoint(&Interactions::pairs(&x).unwrap(), seed, 1e-13).unwrap();
+    }
+}
+
+#[test]
+fn an_operator_that_breaks_down_ends_the_fit() {
+    let x = Numbers(3).sparse(8, 6) + 0.1;
+    let y = Array1::from_shape_fn(8, |i| (i * i % 5) as f64);
+    let lasso = Lasso::new(0.1).solver(Fista::default()).intercept(false);
+    match lasso.fit(&ByOperator::new(Wrong(x, 4)), &y) {
+        Err(Error::NotConverged(partial)) => {
+            assert!(partial.iterations < 100 && !(partial.certificate.kkt < f64::INFINITY), "{partial:?}");
+        }
+        other => assert!(matches!(other, Err(Error::NotFinite { .. })), "{other:?}"),
     }
 }
 
