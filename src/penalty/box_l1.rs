@@ -127,6 +127,10 @@ impl BlockPenalty for BoxL1 {
 
     fn is_free(&self, b: usize, lambda: f64) -> bool {
         let unbounded = self.low[b] == f64::NEG_INFINITY && self.high[b] == f64::INFINITY;
-        threshold(lambda, self.weight(b)) == 0.0 && unbounded
+        self.is_unpenalised(b, lambda) && unbounded
+    }
+
+    fn is_unpenalised(&self, b: usize, lambda: f64) -> bool {
+        threshold(lambda, self.weight(b)) == 0.0
     }
 }
