@@ -24,6 +24,16 @@ use sparsereg::prelude::*;
 use support::{Outcome, Random, check, mean, read_table};
 
 const POINTS: usize = 12;
+/// Of the measured data by another program, on other splits: AUC of joint, separate and pooled fits, and share of right answers
+/// with the number of words.
+const AUC: [(&str, [f64; 3]); 4] = [
+    ("cleveland", [0.860, 0.861, 0.862]),
+    ("hungary", [0.882, 0.875, 0.889]),
+    ("switzerland", [0.763, 0.523, 0.783]),
+    ("va", [0.697, 0.642, 0.747]),
+];
+const MEAN_AUC: [f64; 3] = [0.800, 0.725, 0.820];
+const RIGHT: [(f64, usize); 3] = [(0.734, 349), (0.718, 399), (0.756, 321)];
 
 /// A hospital's patients: the features it has, and what was found.
 struct Hospital {
@@ -300,10 +310,13 @@ fn main() -> Outcome {
     for (h, [joint, separate, pooled]) in all.iter().zip(&sums) {
         let (n, positive) = (h.y.len(), h.y.sum() / h.y.len() as f64);
         let (name, width) = (&h.name, h.features.len());
-        println!("  {name:<14} {n:>5} {positive:>9.2} {width:>9} {joint:>8.3} {separate:>9.3} {pooled:>8.3}");
+        let known = AUC.iter().find(|(known, _)| folder.is_some() && name.to_lowercase().contains(known));
+        let known = known.map_or(String::new(), |(_, auc)| format!("   reference {auc:.3?}"));
+        println!("  {name:<14} {n:>5} {positive:>9.2} {width:>9} {joint:>8.3} {separate:>9.3} {pooled:>8.3}{known}");
     }
     let means: [f64; 3] = std::array::from_fn(|k| mean(&sums.iter().map(|one| one[k]).collect::<Vec<_>>()));
-    println!("  {:<14} {:>25} {:>8.3} {:>9.3} {:>8.3}", "mean", "", means[0], means[1], means[2]);
+    let known = if folder.is_some() { format!("   reference {MEAN_AUC:.3?}") } else { String::new() };
+    println!("  {:<14} {:>25} {:>8.3} {:>9.3} {:>8.3}{known}", "mean", "", means[0], means[1], means[2]);
     check(means[0] > means[1], "the joint fit is better than separate ones")?;
     let most_one_sided = (0..all.len())
         .max_by(|&a, &b| {
@@ -328,8 +341,10 @@ fn main() -> Outcome {
             *sum = (sum.0 + one.0 / splits as f64, sum.1 + one.1 / splits as f64);
         }
     }
-    for (name, (share, words)) in ["joint", "separate", "pooled"].iter().zip(sums) {
-        println!("  {name:<9} {share:.3} right with {words:.0} words");
+    for ((name, (share, words)), known) in ["joint", "separate", "pooled"].iter().zip(sums).zip(RIGHT) {
+        let known =
+            if folder.is_some() { format!("   reference {:.3} with {}", known.0, known.1) } else { String::new() };
+        println!("  {name:<9} {share:.3} right with {words:.0} words{known}");
     }
-    check(sums[0].0 > sums[1].0 - 0.005, "the joint fit is no worse than separate ones")
+    check(sums[0].0 > sums[1].0, "the joint fit is better than separate ones")
 }

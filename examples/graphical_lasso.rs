@@ -250,13 +250,8 @@ fn brain() -> Outcome {
 #[cfg(feature = "plot")]
 fn pictures(name: &str, model: &PrecisionModel, path: &GraphicalPath, truth: Option<&[(usize, usize)]>) -> Outcome {
     use sparsereg::plot;
-    let folder = std::env::args_os().nth(1).map_or_else(|| std::env::temp_dir().join("sparsereg"), Into::into);
-    std::fs::create_dir_all(&folder)?;
-    for (kind, svg) in [("network", plot::network(model, truth)?), ("path", plot::graphical_path(path, truth)?)] {
-        let file = folder.join(format!("{name}_{kind}.svg"));
-        std::fs::write(&file, svg)?;
-        println!("picture: {}", file.display());
-    }
+    support::picture(&format!("{name}_network"), &plot::network(model, truth)?)?;
+    support::picture(&format!("{name}_path"), &plot::graphical_path(path, truth)?)?;
     println!();
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! The lasso as a budget: min F(w) subject to ‖w‖₁ ≤ t, with t half of what least squares spends, on the diabetes data (Efron, Hastie,
 //! Johnstone and Tibshirani 2004; columns standardised). The fit is the penalised one at λ, the multiplier of the budget.
 //!
-//! cargo run --release --example lasso_budget
+//! cargo run --release --features plot --example lasso_budget -- [folder]
+//!
+//! With the feature `plot` the Pareto curve is drawn, into the folder or into target/pictures.
 
 mod support;
 
@@ -42,7 +44,7 @@ fn main() -> Outcome {
     #[cfg(feature = "plot")]
     {
         let curve = lasso.pareto(&z, &y, 40)?;
-        check(sparsereg::plot::pareto(&curve)?.starts_with("<svg"), "the Pareto curve as a picture")?;
+        support::picture("pareto_curve", &sparsereg::plot::pareto(&curve)?)?;
     }
     Ok(())
 }

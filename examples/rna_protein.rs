@@ -4,6 +4,11 @@
 //! experiment alone, and against a joint fit in which both weigh the same: that one lets the noise of the protein speak as
 //! loud as the RNA, and is worse than the RNA alone.
 //!
+//! What the weights buy is the regulators. The protein's own coefficients need no such weight: where its noise is moderate,
+//! the unweighted fit, in which the protein has the larger say, estimates them as well or slightly better. And the weighted
+//! fit is not asked to beat the RNA alone, as it does by 0.06 in the easier setting of the references: over the seeds it must be
+//! no worse than it by more than the standard errors of the paired difference allow.
+//!
 //! cargo run --release --example rna_protein -- [--full]
 
 mod support;
@@ -19,6 +24,9 @@ const EASY: [(usize, f64); 2] = [(80, 2.0), (40, 1.0)];
 const HARD: [(usize, f64); 2] = [(80, 2.0), (25, 0.5)];
 const NAMES: [&str; 2] = ["RNA", "protein"];
 const POINTS: usize = 15;
+/// F1 and error of the four methods by another program (20 seeds, other draws), hard and easier.
+const REFERENCE: [[&str; 4]; 2] =
+    [["0.81 / 0.86", "0.44 / 1.07", "0.82", "0.14 / 0.99"], ["0.83 / 0.69", "-", "0.77", "0.32 / 0.92"]];
 const METHODS: [&str; 4] = ["joint, weighted", "joint, unweighted", "RNA alone", "protein alone"];
 
 type Data = (Array2<f64>, Array1<f64>);
@@ -102,14 +110,22 @@ fn alone((x, y): &Data, (new, truth): &Data, w: &Array2<f64>, t: usize) -> Outco
     Ok((f1(&sizes, w), error(found, w.column(t))))
 }
 
+/// Mean difference of the F1 of two methods on the same data, and its standard error.
+fn ahead(a: &[(f64, f64)], b: &[(f64, f64)]) -> (f64, f64) {
+    let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a.0 - b.0).collect();
+    let (n, centre) = (differences.len() as f64, mean(&differences));
+    (centre, (squares(differences.iter().map(|d| d - centre)) / (n - 1.0) / n).sqrt())
+}
+
 fn main() -> Outcome {
-    let seeds = if std::env::args().any(|a| a == "--full") { 20 } else { 6 };
-    for (label, design) in [("hard", HARD), ("easier", EASY)] {
+    // Six seeds leave a large standard error: two of them must do there, three with `--full`.
+    let (seeds, sure) = if std::env::args().any(|a| a == "--full") { (20, 3.0) } else { (6, 2.0) };
+    for ((label, design), known) in [("hard", HARD), ("easier", EASY)].into_iter().zip(REFERENCE) {
         println!(
             "RNA: {} samples, signal-to-noise ratio {}; protein: {}, {} ({seeds} seeds)",
             design[0].0, design[0].1, design[1].0, design[1].1
         );
-        println!("  {:<18} {:>14} {:>26}", "", "F1 of top eight", "error of the protein's w");
+        println!("  {:<18} {:>15} {:>26} {:>14}", "", "F1 of top eight", "error of the protein's w", "reference");
         let mut results: [Vec<(f64, f64)>; 4] = Default::default();
         for seed in 0..seeds {
             let (training, validation, w) = simulate(seed, design);
@@ -127,16 +143,30 @@ fn main() -> Outcome {
             .collect();
         for (k, (name, (f1, error))) in METHODS.iter().zip(&both).enumerate() {
             let error = if k == 2 { "-".into() } else { format!("{error:.2}") };
-            println!("  {name:<18} {f1:>14.2} {error:>26}");
+            println!("  {name:<18} {f1:>15.2} {error:>26} {:>14}", known[k]);
         }
         check(both[0].1 < both[3].1, format!("{label}: the RNA helps to find the protein's coefficients"))?;
         check(both[0].0 > both[3].0 + 0.2, format!("{label}: and its regulators"))?;
+        let (lead, error) = ahead(&results[0], &results[2]);
         check(
-            both[0].0 > both[2].0 - 0.15,
-            format!("{label}: weighted, the protein spoils little of what the RNA says"),
+            lead > -sure * error,
+            format!("{label}: weighted, no worse than the RNA alone: F1 {lead:+.3}, standard error {error:.3}"),
+        )?;
+        if label == "easier" && seeds == 20 {
+            check(lead > 0.0, "easier: and ahead of it")?;
+        }
+        let (lead, error) = ahead(&results[0], &results[1]);
+        check(
+            lead > 0.0,
+            format!("{label}: the weights help to find the regulators: F1 {lead:+.3}, standard error {error:.3}"),
         )?;
         if label == "hard" {
-            check(both[1].0 < both[0].0.min(both[2].0) - 0.1, "hard: without weights its noise spoils much of it")?;
+            check(lead > sure * error, format!("hard: beyond chance, by {sure} standard errors"))?;
+            let (lead, error) = ahead(&results[2], &results[1]);
+            check(
+                lead > sure * error,
+                format!("hard: without weights, worse than the RNA alone: F1 {:+.3}, standard error {error:.3}", -lead),
+            )?;
         }
         println!();
     }

@@ -50,6 +50,21 @@ pub fn check(ok: bool, what: impl AsRef<str>) -> Outcome {
     }
 }
 
+/// Writes a picture to the directory that the command line names, or to `pictures` beside the folder of this build (in
+/// `target`, unless cargo was told another place).
+pub fn picture(name: &str, svg: &str) -> Outcome {
+    let named = std::env::args().skip(1).find(|a| !a.starts_with("--")).map(std::path::PathBuf::from);
+    let folder = match named {
+        Some(folder) => folder,
+        None => std::env::current_exe()?.ancestors().nth(3).ok_or("a program without a folder")?.join("pictures"),
+    };
+    std::fs::create_dir_all(&folder)?;
+    let file = folder.join(format!("{name}.svg"));
+    std::fs::write(&file, svg)?;
+    println!("picture: {}", file.display());
+    Ok(())
+}
+
 /// The middle value.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();

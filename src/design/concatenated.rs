@@ -234,19 +234,52 @@ impl Design for Concatenated<'_> {
 
     fn copy_block(&self, rows: Range<usize>, cols: &[usize], out: &mut [f64]) -> bool {
         let m = rows.len();
-        let mut copied = true;
+        // Nothing is written before every part has said that it can.
+        let mut blocks = Vec::new();
         for (part, (own, places)) in self.parts.iter().zip(self.shared_out(cols)) {
             let mut block = vec![0.0; m * own.len()];
-            copied = copied && (own.is_empty() || part.copy_block(rows.clone(), &own, &mut block));
+            if !own.is_empty() && !part.copy_block(rows.clone(), &own, &mut block) {
+                return false;
+            }
+            blocks.push((block, places));
+        }
+        for (block, places) in blocks {
             for (x, at) in block.chunks_exact(m.max(1)).zip(places) {
                 out[at * m..(at + 1) * m].copy_from_slice(x);
             }
         }
-        copied
+        true
     }
 
     fn select_rows(&self, rows: &[usize]) -> Option<Box<dyn Design + '_>> {
         let parts: Option<Vec<AnyDesign<'_>>> = self.parts.iter().map(|part| part.select_rows(rows).ok()).collect();
         Some(Box::new(Concatenated::new(parts?).ok()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::design::{AsDesign, Csc};
+
+    #[test]
+    fn a_block_is_copied_whole_or_not_at_all() {
+        let (a, b) = (array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], array![[7.0], [8.0], [9.0]]);
+        let sparse = Csc::from_triplets(3, 1, &[(0, 0, 1.0)]).unwrap();
+        let dense = Concatenated::new(vec![a.as_design().unwrap(), b.as_design().unwrap()]).unwrap();
+        let mut out = [0.0; 4];
+        assert!(dense.copy_block(1..3, &[2, 0], &mut out));
+        assert_eq!(out, [8.0, 9.0, 3.0, 5.0]);
+        // Sparse columns cannot do that, wherever they stand.
+        for (parts, cols) in
+            [([a.as_design(), sparse.as_design()], [0, 2]), ([sparse.as_design(), a.as_design()], [1, 0])]
+        {
+            let mixed = Concatenated::new(parts.map(|part| part.unwrap()).into()).unwrap();
+            let mut out = [-1.0; 4];
+            assert!(!mixed.copy_block(1..3, &cols, &mut out));
+            assert_eq!(out, [-1.0; 4]);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Which products of features: the columns of [`Interactions`](super::Interactions).
 
 use crate::error::{Error, Result, check_length};
+use crate::partition::Groups;
 
 /// Products of features, each a list of its factors in ascending order, repeats allowed (`[2, 2]` is a square).
 ///
@@ -229,6 +230,63 @@ impl Terms {
         None
     }
 
+    /// For every term the group of it and all products that divide it, in the order of the terms: a main effect alone, a pair with
+    /// its two main effects, `a^2` with `a`. A fit whose support is a union of these groups, as that of
+    /// [`LatentGroupLasso`](crate::estimator::LatentGroupLasso) is, has a product only together with its main effects: strong
+    /// heredity by penalty (Lim & Hastie 2015), where [`among`](Self::among) has it by two fits. Divisors that are not among the
+    /// terms are in no group.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for groups of more than 2³¹ members in all.
+    ///
+    /// ```
+    /// use ndarray::{Array1, Array2};
+    /// use sparsereg::design::{Interactions, Terms};
+    /// use sparsereg::prelude::*;
+    /// let groups = Terms::pairs(3)?.hierarchical_groups()?;
+    /// assert_eq!((groups.len(), groups.members(1), groups.members(4)), (6, &[1][..], &[0, 2, 4][..]));
+    ///
+    /// // A product without main effects of its own: they come into the model with it, and nothing else does.
+    /// let base = Array2::from_shape_fn((60, 5), |(i, j)| f64::sin((i * i * (j + 1) + 3 * j) as f64));
+    /// let y = Array1::from_shape_fn(60, |i| 2.0 * base[[i, 1]] * base[[i, 4]]);
+    /// let x = Interactions::pairs(&base)?;
+    /// let names = x.terms().names(&["a", "b", "c", "d", "e"])?;
+    /// let named = |model: &LinearModel| model.support().iter().map(|&j| names[j].clone()).collect::<Vec<_>>();
+    /// let model = LatentGroupLasso::new(0.1, x.terms().hierarchical_groups()?).fit(&x, &y)?;
+    /// assert_eq!(named(&model), ["b", "e", "b·e"]);
+    /// assert_eq!(named(&Lasso::new(0.1).fit(&x, &y)?), ["b·e"]);
+    /// # Ok::<(), sparsereg::Error>(())
+    /// ```
+    pub fn hierarchical_groups(&self) -> Result<Groups> {
+        let divisors = |k: usize| -> f64 {
+            self.factors(k).chunk_by(|a, b| a == b).map(|run| run.len() as f64 + 1.0).product::<f64>() - 1.0
+        };
+        let members: f64 = (0..self.len()).map(divisors).sum();
+        if members > MOST {
+            let expected = "products with so few divisors that they can be listed, 2³¹ in all";
+            return Err(Error::OutOfRange { argument: "terms", index: vec![], value: members, expected });
+        }
+        let groups: Vec<Vec<usize>> = (0..self.len()).map(|k| self.divisors(k)).collect();
+        Groups::overlapping(&groups, self.len())
+    }
+
+    /// The places of the terms that divide term k, k among them, ascending.
+    fn divisors(&self, k: usize) -> Vec<usize> {
+        // Exponents count up like the digits of a clock, each to that of its feature in term k.
+        let runs: Vec<&[u32]> = self.factors(k).chunk_by(|a, b| a == b).collect();
+        let mut exponents = vec![0; runs.len()];
+        let mut found = Vec::new();
+        while let Some(next) = (0..runs.len()).find(|&i| exponents[i] < runs[i].len()) {
+            exponents[..next].fill(0);
+            exponents[next] += 1;
+            let factors: Vec<usize> =
+                runs.iter().zip(&exponents).flat_map(|(run, &e)| run[..e].iter().map(|&j| j as usize)).collect();
+            found.extend(self.position(&factors));
+        }
+        found.sort_unstable();
+        found
+    }
+
     /// `a·b`, `a^2·b`: what the terms are called, given the names of the features.
     ///
     /// # Errors
@@ -345,6 +403,23 @@ mod tests {
         }
         assert_eq!(Terms::pairs(4).unwrap().position(&[1, 1]), None);
         assert_eq!(Terms::pairs(4).unwrap().position(&[1, 9]), None);
+    }
+
+    #[test]
+    fn groups_of_a_term_are_its_divisors() {
+        let terms = Terms::polynomial(2, 3).unwrap(); // x, y, x², xy, y², x³, x²y, xy², y³
+        let groups = terms.hierarchical_groups().unwrap();
+        assert_eq!(groups.len(), terms.len());
+        assert_eq!(groups.members(0), [0]);
+        assert_eq!(groups.members(5), [0, 2, 5]);
+        assert_eq!(groups.members(6), [0, 1, 2, 3, 6]);
+        let triple = Terms::up_to(3, 3).unwrap().hierarchical_groups().unwrap();
+        assert_eq!(triple.members(6), [0, 1, 2, 3, 4, 5, 6]);
+        // What is not a term is in no group.
+        let few = Terms::new(3, &[vec![0], vec![0, 1]]).unwrap().hierarchical_groups().unwrap();
+        assert_eq!(few.members(1), [0, 1]);
+        let long = Terms::new(32, &[(0..32).collect()]).unwrap();
+        assert!(matches!(long.hierarchical_groups(), Err(Error::OutOfRange { argument: "terms", .. })));
     }
 
     #[test]

@@ -64,9 +64,11 @@ pub fn restricted_eigenvalue_bounds<X: AsDesign + ?Sized>(
     let coherence = mutual_coherence(x)?;
     let x = x.as_design()?;
     let (n, p) = (x.nrows(), x.ncols());
-    for (argument, value, most) in [("sparsity", sparsity, p), ("sets", sets, usize::MAX)] {
+    for (argument, value, most, expected) in [
+        ("sparsity", sparsity, p, "at least 1, and not more than there are columns"),
+        ("sets", sets, usize::MAX, "at least 1"),
+    ] {
         if value == 0 || value > most {
-            let expected = "at least 1, and not more than there are columns";
             return Err(Error::OutOfRange { argument, index: vec![], value: value as f64, expected });
         }
     }
