@@ -222,7 +222,9 @@ impl<D: Design> Design for WithOnes<D> {
             |own, at| copied &= inner.copy_block(rows.clone(), own, &mut out[at * m..(at + own.len()) * m]),
             |at| places.push(at),
         );
-        places.into_iter().for_each(|at| out[at * m..(at + 1) * m].fill(1.0));
+        if copied {
+            places.into_iter().for_each(|at| out[at * m..(at + 1) * m].fill(1.0));
+        }
         copied
     }
 
