@@ -193,7 +193,7 @@ impl<E: Weighted> Reweighted<E> {
     }
 
     /// Gives the problem the weights of a pilot at this λ, where they depend on it.
-    fn from_pilot(&self, prepared: &mut Prepared<'_, E::Penalty>, lambda: f64) -> Result<()> {
+    fn take_pilot(&self, prepared: &mut Prepared<'_, E::Penalty>, lambda: f64) -> Result<()> {
         if let Some(coefficients) = prepared.pilot.take() {
             let penalty = self.penalty(prepared, lambda, &coefficients, prepared.nresponses());
             prepared.pilot = Some(coefficients);
@@ -329,7 +329,7 @@ impl<E: Weighted> Estimator for Reweighted<E> {
         options: &Options,
         watch: &mut dyn Watch,
     ) -> Result<Fitted> {
-        self.from_pilot(prepared, lambda)?;
+        self.take_pilot(prepared, lambda)?;
         let first = prepared.view().solve_from(lambda, Start::Zero, options, watch);
         self.refine(prepared, lambda, first, options, watch)
     }
