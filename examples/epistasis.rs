@@ -100,7 +100,8 @@ fn r_squared(y: &Array2<f64>, predicted: &Array2<f64>) -> f64 {
 /// The operator against the matrix that it stands for, entry `(−1)^{sites of the set that are mutated}`: products, and a joint fit.
 fn dense(y: &Array2<f64>, rows: &[usize]) -> Outcome {
     let x = WalshHadamard::up_to_order(SITES, rows.to_vec(), ORDER)?;
-    let sign = |i: usize, j: usize| if (rows[i] as u32 & x.sets()[j]).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+    let sign =
+        |i: usize, j: usize| if (rows[i] as u32 & x.sets()[j]).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
     let matrix = Array2::from_shape_fn((x.nrows(), x.ncols()), |(i, j)| sign(i, j));
     let mut random = Random::new(5);
     let (w, r) = (random.normals(x.ncols(), 1), random.normals(x.nrows(), 1));
