@@ -128,8 +128,7 @@ impl<S: Smooth, P: Penalty> Problem<'_, S, P> {
         self.smooth.value(&self.smooth.point(w)) + self.penalty.value(self.lambda, w)
     }
 
-    /// The smallest λ at which all penalised coefficients are zero (the free ones are fitted); ∞ if there is none, and where a
-    /// coefficient that is constrained but not penalised is not at its best at zero: only a solver can fit that one.
+    /// The smallest λ at which all penalised coefficients are zero (the free ones are fitted); ∞ if there is none.
     pub fn lambda_max(&self) -> f64 {
         let free = self.penalty.free_columns(1.0);
         let at = self.smooth.point(&self.smooth.null(&free));

@@ -57,7 +57,6 @@ mod group_lasso;
 mod group_max_lasso;
 mod joint_graphical_lasso;
 mod labels;
-mod lambda_max;
 mod lasso;
 mod latent_group_lasso;
 mod matching_pursuit;

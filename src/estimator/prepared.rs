@@ -107,6 +107,14 @@ impl<'a, Q: BlockPenalty> View<'_, 'a, Q> {
         Problem::new(self.smooth, &self.penalty, lambda)
     }
 
+    /// The smallest λ without a penalised coefficient.
+    pub(super) fn lambda_max(&self) -> f64 {
+        match Kinked::new(self.smooth, &self.penalty) {
+            Some(kinked) => kinked.lambda_max(),
+            None => self.problem(0.0).lambda_max(),
+        }
+    }
+
     /// Runs the chosen solver. Where the penalty is not convex, on a path from λ_max down.
     pub(super) fn solve(&self, lambda: f64, options: &Options, watch: &mut dyn Watch) -> Fitted {
         let from_above = !Penalty::is_convex(&self.penalty) && lambda > 0.0;

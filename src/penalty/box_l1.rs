@@ -127,10 +127,6 @@ impl BlockPenalty for BoxL1 {
 
     fn is_free(&self, b: usize, lambda: f64) -> bool {
         let unbounded = self.low[b] == f64::NEG_INFINITY && self.high[b] == f64::INFINITY;
-        self.is_unpenalised(b, lambda) && unbounded
-    }
-
-    fn is_unpenalised(&self, b: usize, lambda: f64) -> bool {
-        threshold(lambda, self.weight(b)) == 0.0
+        threshold(lambda, self.weight(b)) == 0.0 && unbounded
     }
 }

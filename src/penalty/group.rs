@@ -123,11 +123,7 @@ impl BlockPenalty for GroupL2 {
     }
 
     fn is_free(&self, b: usize, lambda: f64) -> bool {
-        self.is_unpenalised(b, lambda) && !self.nonnegative
-    }
-
-    fn is_unpenalised(&self, b: usize, lambda: f64) -> bool {
-        threshold(lambda, self.weights[b]) == 0.0
+        threshold(lambda, self.weights[b]) == 0.0 && !self.nonnegative
     }
 }
 

@@ -123,10 +123,6 @@ impl BlockPenalty for L1 {
     }
 
     fn is_free(&self, b: usize, lambda: f64) -> bool {
-        self.is_unpenalised(b, lambda) && !self.nonnegative
-    }
-
-    fn is_unpenalised(&self, b: usize, lambda: f64) -> bool {
-        threshold(lambda, self.weight(b)) == 0.0
+        threshold(lambda, self.weight(b)) == 0.0 && !self.nonnegative
     }
 }

@@ -220,10 +220,6 @@ pub trait BlockPenalty: Sync {
     fn is_free(&self, _b: usize, lambda: f64) -> bool {
         lambda == 0.0
     }
-    /// Whether `λΩ_b` is 0 wherever it is finite: [free](Self::is_free), the default, or constrained without a penalty.
-    fn is_unpenalised(&self, b: usize, lambda: f64) -> bool {
-        self.is_free(b, lambda)
-    }
 
     /// Whether a block couples so many columns that descent over blocks is none: estimators then take proximal gradient on
     /// working sets, whatever their solver.
@@ -326,9 +322,6 @@ macro_rules! forward {
             }
             fn is_free(&self, b: usize, lambda: f64) -> bool {
                 (**self).is_free(b, lambda)
-            }
-            fn is_unpenalised(&self, b: usize, lambda: f64) -> bool {
-                (**self).is_unpenalised(b, lambda)
             }
             fn couples_columns(&self) -> bool {
                 (**self).couples_columns()

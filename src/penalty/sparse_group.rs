@@ -152,12 +152,8 @@ impl BlockPenalty for SparseGroup {
     }
 
     fn is_free(&self, b: usize, lambda: f64) -> bool {
-        self.is_unpenalised(b, lambda) && !self.nonnegative
-    }
-
-    fn is_unpenalised(&self, b: usize, lambda: f64) -> bool {
         let (t1, t2) = self.parts(b, lambda);
-        t1 == 0.0 && t2 == 0.0
+        t1 == 0.0 && t2 == 0.0 && !self.nonnegative
     }
 }
 

@@ -151,10 +151,6 @@ impl<P: BlockPenalty> BlockPenalty for WithFreeColumn<P> {
         self.block_of(b).is_none_or(|b| self.inner.is_free(b, lambda))
     }
 
-    fn is_unpenalised(&self, b: usize, lambda: f64) -> bool {
-        self.block_of(b).is_none_or(|b| self.inner.is_unpenalised(b, lambda))
-    }
-
     fn couples_columns(&self) -> bool {
         self.inner.couples_columns()
     }

@@ -123,26 +123,20 @@ impl<'a, 'd, P: BlockPenalty> Kinked<'a, 'd, P> {
         if self.begins_as_it_is() {
             return Problem::new(self.smooth, self.penalty, 0.0).lambda_max();
         }
+        let width = 1e-9 * self.scale;
+        let Some(rounded) = self.rounded(width).filter(|_| width > 0.0) else { return 0.0 };
         let free = self.penalty.free_columns(1.0);
-        let Some(mut g) = self.gradient_beside(&free, self.null.clone()) else { return 0.0 };
+        let mut g = vec![0.0; self.null.len()];
+        let mut w = self.null.clone();
+        if !(free.is_empty() && rounded.free_directions().is_empty()) {
+            rounded.fit_free(&free, &mut w);
+        }
+        rounded.dual(&rounded.point(&w), &free, &mut g);
         for &j in &free {
             let q = self.smooth.nresponses();
             g[j * q..(j + 1) * q].fill(0.0);
         }
         self.penalty.critical_lambda(&g)
-    }
-
-    /// The gradient of that rounding where the coefficients of some columns are at their best and the others are those of w;
-    /// `None` if nothing is left to fit.
-    pub fn gradient_beside(&self, fitted: &[usize], mut w: Vec<f64>) -> Option<Vec<f64>> {
-        let width = 1e-9 * self.scale;
-        let rounded = self.rounded(width).filter(|_| width > 0.0)?;
-        if !(fitted.is_empty() && rounded.free_directions().is_empty()) {
-            rounded.fit_free(fitted, &mut w);
-        }
-        let mut g = vec![0.0; w.len()];
-        rounded.dual(&rounded.point(&w), fitted, &mut g);
-        Some(g)
     }
 
     /// Whether the null model has no loss that could be told from rounding: 0 is a subgradient there, and proves it.
